@@ -1,0 +1,91 @@
+"""Typed readers for environment variables; settings.py is their only caller.
+
+Each reader raises ImproperlyConfigured naming the variable, what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated list; empty items are left out."""
+    return [word for word in (part.strip() for part in text(name).split(",")) if word]
+
+
+def choice(name: str, default: str, allowed: set[str]) -> str:
+    value = text(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(allowed))}, not {value!r}.")
+    return value
+
+
+def flag(name: str, *, default: bool) -> bool:
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    value = raw.strip().lower()
+    if value in TRUE:
+        return True
+    if value in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be one of 1, true, yes, on, 0, false, no or off, not {raw!r}.")
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    raw = text(name, str(default))
+    try:
+        value = int(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}.") from None
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be from {least} to {most}, not {value}.")
+    return value
+
+
+def seconds(name: str, default: float, *, least: float = 0.0, most: float = 86_400.0) -> float:
+    return number(name, default, least=least, most=most)
+
+
+def number(name: str, default: float, *, least: float, most: float) -> float:
+    raw = text(name, str(default))
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {raw!r}.") from None
+    if not least <= value <= most:  # A NaN fails this comparison too.
+        raise ImproperlyConfigured(f"{name} must be from {least:g} to {most:g}, not {raw}.")
+    return value
+
+
+def folder(name: str, default: Path) -> Path:
+    """An absolute folder path, made if it is missing and checked to be writable."""
+    path = Path(text(name, str(default))).expanduser().absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: cannot make the folder {path}: {error.strerror}.") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"{name}: the folder {path} is not writable.")
+    return path
+
+
+def file(name: str) -> Path | None:
+    """A file that must exist when the variable is set."""
+    raw = text(name)
+    if not raw:
+        return None
+    path = Path(raw).expanduser().absolute()
+    if not path.is_file():
+        raise ImproperlyConfigured(f"{name}: there is no file {path}.")
+    return path
