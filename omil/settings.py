@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from omil import env, secrets
+from omil import env, secrets, valkey
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -217,7 +217,10 @@ STORAGES = {
 # --- Valkey or Redis, RQ, Channels -----------------------------------------------------------------------------------
 
 # Unset, `make run` starts an embedded Valkey on a socket below DATA_DIR.
-REDIS_URL = env.text("REDIS_URL") or f"unix://{RUN_DIR / 'valkey.sock'}"
+VALKEY_SOCKET = valkey.socket_path(RUN_DIR)
+VALKEY_BYTES = env.integer("OMIL_VALKEY_BYTES", 256_000_000, least=16_000_000, most=2**40)  # The embedded server's limit.
+IS_VALKEY_EMBEDDED = not env.text("REDIS_URL")
+REDIS_URL = env.text("REDIS_URL") or f"unix://{quote(str(VALKEY_SOCKET))}"
 if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 NODE = env.text("OMIL_NODE", "main")  # Names this machine's queues: a spool belongs to the node that receives.
@@ -269,6 +272,7 @@ IMAGE_SIZE = env.integer("OMIL_IMAGE_SIZE", 640, least=160, most=1_920)
 CONFIDENCE = env.number("OMIL_CONFIDENCE", 0.25, least=0.01, most=0.99)  # A camera may set its own.
 ANALYSIS_WORKERS = env.integer("OMIL_ANALYSIS_WORKERS", max(1, (os.cpu_count() or 1) // 4), least=1, most=64)
 SLICE_S = env.seconds("OMIL_SLICE_S", 0.25, least=0.02, most=10)  # One camera's turn while others wait.
+JOB_TIMEOUT_S = 3_600  # RQ kills nothing inside a process that serves a warm model; turns end by themselves.
 LINGER_S = env.seconds("OMIL_LINGER_S", 1, least=0, most=10)  # An idle turn waits so long for the next frame.
 HEARTBEAT_S = 0.25  # Of each analysis worker; analysis is down after four beats without one.
 

@@ -1,0 +1,65 @@
+"""The newest pictures of each camera in this process, for live viewers and snapshots; the frame path publishes here.
+
+Bounded: a camera keeps the frames of the last two seconds, KEPT at most. Subscribers are called in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cameras.frames import Frame
+
+KEPT = 24
+KEPT_S = 2.0
+
+Listener = Callable[[Frame, bool], None]
+
+
+@dataclass(slots=True)
+class _Camera:
+    frames: OrderedDict[tuple[str, int], Frame] = field(default_factory=OrderedDict)
+    listeners: set[Listener] = field(default_factory=set)
+
+
+_cameras: defaultdict[int, _Camera] = defaultdict(_Camera)
+_lock = threading.Lock()
+
+
+def publish(frame: Frame, *, admitted: bool) -> None:
+    """Makes a received frame the camera's newest and tells its viewers. Called in the event loop."""
+    with _lock:
+        camera = _cameras[frame.camera_id]
+        camera.frames[frame.stream, frame.seq] = frame
+        while len(camera.frames) > KEPT or next(iter(camera.frames.values())).received_at < frame.received_at - KEPT_S:
+            camera.frames.popitem(last=False)
+        listeners = tuple(camera.listeners)
+    for listener in listeners:
+        listener(frame, admitted)
+
+
+def newest(camera_id: int) -> Frame | None:
+    with _lock:
+        camera = _cameras.get(camera_id)
+        return next(reversed(camera.frames.values()), None) if camera else None
+
+
+def find(camera_id: int, stream: str, seq: int) -> Frame | None:
+    with _lock:
+        camera = _cameras.get(camera_id)
+        return camera.frames.get((stream, seq)) if camera else None
+
+
+def subscribe(camera_id: int, listener: Listener) -> None:
+    """`listener(frame, admitted)` is called for every frame until it is unsubscribed; it must not block."""
+    asyncio.get_running_loop()
+    with _lock:
+        _cameras[camera_id].listeners.add(listener)
+
+
+def unsubscribe(camera_id: int, listener: Listener) -> None:
+    with _lock:
+        _cameras[camera_id].listeners.discard(listener)

@@ -1,0 +1,63 @@
+"""What analysis last said about a camera: written by the drain after each frame, read by the gate, the clock and status.
+
+A fixed-size file, overwritten in place with one small write and guarded by a checksum.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "presence"
+FIELDS = struct.Struct("<Qd?dHH?d")
+CHECKSUM = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """`n` is the last entry analysed; `present` holds until no box was seen for a second. Times are Unix seconds."""
+
+    n: int = 0
+    captured_at: float = 0.0
+    present: bool = False
+    last_box_at: float = 0.0
+    people: int = 0
+    open_visits: int = 0
+    catching_up: bool = False
+    written_at: float = 0.0
+
+
+NOBODY = Presence()
+
+
+def write(folder: Path, presence: Presence) -> None:
+    raw = FIELDS.pack(
+        presence.n,
+        presence.captured_at,
+        presence.present,
+        presence.last_box_at,
+        min(presence.people, 65_535),
+        min(presence.open_visits, 65_535),
+        presence.catching_up,
+        presence.written_at,
+    )
+    path = folder / NAME
+    try:
+        file = path.open("r+b", buffering=0)
+    except FileNotFoundError:
+        file = path.open("x+b", buffering=0)
+    with file:
+        file.write(raw + CHECKSUM.pack(zlib.crc32(raw)))
+
+
+def read(folder: Path) -> Presence:
+    """The last presence written; NOBODY before analysis has said anything."""
+    for _attempt in range(3):  # A reader may meet a writer in the middle.
+        with suppress(FileNotFoundError):
+            raw = (folder / NAME).read_bytes()
+            if len(raw) == FIELDS.size + 4 and CHECKSUM.unpack_from(raw, FIELDS.size)[0] == zlib.crc32(raw[:-4]):
+                return Presence(*FIELDS.unpack_from(raw))
+    return NOBODY

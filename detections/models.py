@@ -1,0 +1,88 @@
+"""What analysis keeps in the database: visits. Boxes of single frames are in the track log."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cameras.models import Camera
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class VisitQuerySet(models.QuerySet["Visit"]):
+    def visible_to(self, user: User | AnonymousUser) -> VisitQuerySet:
+        """Visits before cameras the user may watch: operators and unit admins, not guard posts."""
+        return self.filter(camera__in=Camera.objects.watchable_by(user))
+
+    def manageable_by(self, user: User | AnonymousUser) -> VisitQuerySet:
+        return self.filter(camera__in=Camera.objects.manageable_by(user))
+
+    def is_open(self) -> VisitQuerySet:
+        return self.exclude(state=Visit.State.ENDED)
+
+    def during(self, start: datetime, end: datetime) -> VisitQuerySet:
+        """Visits of which any part lies in [start, end)."""
+        return self.filter(first_seen__lt=end, last_seen__gte=start)
+
+
+class Visit(models.Model):
+    """One person's stay before one camera; written only when its result changes."""
+
+    class State(models.TextChoices):
+        PRESENT = "present", _("present")
+        OUT_OF_SIGHT = "out_of_sight", _("out of sight")
+        ENDED = "ended", _("ended")
+
+    class EndReason(models.TextChoices):
+        LEFT = "left", _("left")
+        CAMERA_LOST = "camera_lost", _("camera lost")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="visits", verbose_name=_("camera"))
+    stream = models.CharField(_("stream"), max_length=32)
+    first_seq = models.PositiveBigIntegerField(_("first frame"))
+    state = models.CharField(_("state"), max_length=16, choices=State.choices)
+    end_reason = models.CharField(_("end reason"), max_length=16, choices=EndReason.choices, blank=True, default="")
+    first_seen = models.DateTimeField(_("first seen"))
+    last_seen = models.DateTimeField(_("last seen"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    is_verified = models.BooleanField(
+        _("verified"), default=True, help_text=_("Seen by the person model, not only by the fallback detector.")
+    )
+    best_score = models.FloatField(_("best score"), default=0.0)
+    picture = models.CharField(_("picture"), max_length=200, blank=True, default="")  # Below MEDIA_ROOT.
+    writes = models.PositiveIntegerField(_("row writes"), default=0)
+
+    objects: ClassVar[VisitQuerySet] = VisitQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("visit")
+        verbose_name_plural = _("visits")
+        ordering = ["-first_seen", "-id"]
+        indexes = [
+            models.Index(fields=["camera", "-first_seen", "-id"], name="visit_camera_first_seen"),
+            models.Index(fields=["-first_seen", "-id"], name="visit_first_seen"),
+            models.Index(fields=["last_seen"], name="visit_last_seen"),
+            models.Index(fields=["camera", "state"], name="visit_camera_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera} {timezone.localtime(self.first_seen):%Y-%m-%d %H:%M:%S}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("detections:visit", args=[self.id])
+
+    @property
+    def duration_s(self) -> float:
+        """From the first to the last detection; an open visit's grows."""
+        return (self.last_seen - self.first_seen).total_seconds()
