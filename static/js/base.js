@@ -1,0 +1,36 @@
+// What every page does: tells the server the viewer's time zone, switches theme and language, closes open menus.
+
+function rememberZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone) return;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `tz=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+}
+
+function switchTheme() {
+  const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", next);
+    window.dispatchEvent(new Event("omil:theme"));
+  } catch {
+    document.documentElement.dataset.theme = next; // Storage is forbidden: the choice holds for this page only.
+  }
+}
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    const escaped = event.type === "keydown" && event.key === "Escape";
+    const outside = event.type === "click" && !menu.contains(event.target);
+    if (!escaped && !outside) continue;
+    menu.open = false;
+    if (escaped) menu.querySelector("summary").focus();
+  }
+}
+
+rememberZone();
+document.querySelector("[data-theme-switch]")?.addEventListener("click", switchTheme);
+document.addEventListener("click", closeMenus);
+document.addEventListener("keydown", closeMenus);
+for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}

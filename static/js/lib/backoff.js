@@ -1,0 +1,26 @@
+// How long to wait before the next try: 0.5 s doubling to 10 s, spread so that many pages do not come back at once.
+
+const FIRST_MS = 500;
+const LAST_MS = 10_000;
+
+export class Backoff {
+  #tries = 0;
+
+  constructor(random = Math.random) {
+    this.random = random;
+  }
+
+  get tries() {
+    return this.#tries;
+  }
+
+  nextMs() {
+    const most = Math.min(LAST_MS, FIRST_MS * 2 ** this.#tries);
+    this.#tries += 1;
+    return most * (0.5 + this.random() / 2);
+  }
+
+  reset() {
+    this.#tries = 0;
+  }
+}
