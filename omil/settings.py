@@ -50,6 +50,7 @@ if (TLS_CERTIFICATE is None) != (TLS_KEY is None):
     raise ImproperlyConfigured("OMIL_TLS_CERTIFICATE and OMIL_TLS_KEY go together: set both or neither.")
 if TLS_CERTIFICATE and not OMIL_HOSTS:
     raise ImproperlyConfigured("OMIL_TLS_CERTIFICATE needs OMIL_HOSTS: say under which names the site is reached.")
+TLS_DIR = SECRETS_DIR / "tls"  # The local authority and its certificate.
 HTTPS = bool(OMIL_HOSTS)
 # The plain-HTTP page that hands out the authority's certificate and nothing else.
 TRUST_PORT = env.integer("OMIL_TRUST_PORT", PORT + 1 if PORT < 65_535 else PORT - 1, least=1, most=65_535)

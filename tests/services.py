@@ -1,0 +1,97 @@
+"""What the whole suite stands on: its own data folder, its own Valkey, and no test with data skipped where data is required.
+
+Loaded by `-p` before Django reads its settings, so that no test ever touches a real installation.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(tempfile.mkdtemp(prefix="omil-test-"))
+ENVIRONMENT = {
+    "OMIL_DATA_DIR": str(FOLDER / "var"),
+    "OMIL_HOSTS": "",
+    "OMIL_TLS_CERTIFICATE": "",
+    "OMIL_TLS_KEY": "",
+    "OMIL_ADMIN_PASSWORD": "",
+    "OMIL_LANGUAGE": "en",
+    "PORT": "",
+    "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "var" / "run" / "metrics"),
+    "REDIS_URL": f"unix://{FOLDER}/valkey.sock",
+    "YOLO_OFFLINE": "1",
+}
+os.environ.update(ENVIRONMENT)
+OWNER_PID = os.getpid()
+
+
+@atexit.register
+def _remove_folder() -> None:
+    if os.getpid() == OWNER_PID:  # A forked child must not take the folder away from the suite.
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def start_valkey(socket: Path, *, timeout_s: float = 5) -> subprocess.Popen[bytes]:
+    """A Valkey that answers on this socket; the caller stops it."""
+    from omil import valkey
+
+    valkey.prepare(socket)
+    process = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "--", *valkey.command(socket, max_memory=64_000_000)],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + timeout_s
+    while not socket.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise RuntimeError(f"Valkey did not come up on {socket} (exit code {process.returncode}).")
+        time.sleep(0.005)
+    return process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def valkey() -> Iterator[str]:
+    """The URL of the suite's Valkey."""
+    process = start_valkey(FOLDER / "valkey.sock")
+    yield ENVIRONMENT["REDIS_URL"]
+    process.terminate()
+    process.wait(timeout=5)
+
+
+@pytest.fixture
+def empty_valkey(valkey: str) -> str:
+    """The suite's Valkey with nothing in it."""
+    import redis
+
+    with redis.Redis.from_url(valkey) as connection:
+        connection.flushall()
+    return valkey
+
+
+_skipped_for_data: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail") and "OMIL_TEST_DATA" in str(report.longrepr):
+        _skipped_for_data.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _skipped_for_data and os.environ.get("OMIL_REQUIRE_DATA") == "1":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _skipped_for_data and os.environ.get("OMIL_REQUIRE_DATA") == "1":
+        terminalreporter.section("Tests skipped for want of OMIL_TEST_DATA", red=True)
+        for nodeid in _skipped_for_data:
+            terminalreporter.line(nodeid)
