@@ -55,8 +55,10 @@ HTTPS = bool(OMIL_HOSTS)
 # The plain-HTTP page that hands out the authority's certificate and nothing else.
 TRUST_PORT = env.integer("OMIL_TRUST_PORT", PORT + 1 if PORT < 65_535 else PORT - 1, least=1, most=65_535)
 SCHEME = "https" if HTTPS else "http"
-SITE_HOST = OMIL_HOSTS[0] if OMIL_HOSTS else "localhost"
-SITE_URL = f"{SCHEME}://{f'[{SITE_HOST}]' if ':' in SITE_HOST else SITE_HOST}:{PORT}"
+_netlocs = [f"[{host}]" if ":" in host else host for host in OMIL_HOSTS or ["localhost"]]
+SITE_URLS = [f"{SCHEME}://{netloc}:{PORT}" for netloc in _netlocs]
+SITE_URL = SITE_URLS[0]
+TRUST_URL = f"http://{_netlocs[0]}:{TRUST_PORT}/"
 
 ALLOWED_HOSTS = [*(f"[{host}]" if ":" in host else host for host in OMIL_HOSTS), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [f"{SCHEME}://{host}:{PORT}" for host in ALLOWED_HOSTS]
@@ -171,7 +173,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Accounts ------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.AccountBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -193,6 +195,9 @@ AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
+MAX_SIGN_UPS = env.integer("OMIL_MAX_SIGN_UPS", 200, least=0, most=100_000)  # Accounts that wait for approval at once.
+ENROLMENT_S = env.seconds("OMIL_ENROLMENT_S", 86_400, least=60, most=30 * 86_400)  # How long an enrolment link is good.
+DEVICE_COOKIE_S = 365 * 86_400  # Since the guard post last opened its page.
 # How often an open socket proves that its user, device and rights still hold.
 SOCKET_RECHECK_S = env.seconds("OMIL_SOCKET_RECHECK_S", 5, least=0.1, most=60)
 
@@ -272,6 +277,14 @@ DEVICE = env.choice("OMIL_DEVICE", "auto", {"auto", "cpu", "cuda"})
 IMAGE_SIZE = env.integer("OMIL_IMAGE_SIZE", 640, least=160, most=1_920)
 CONFIDENCE = env.number("OMIL_CONFIDENCE", 0.25, least=0.01, most=0.99)  # A camera may set its own.
 ANALYSIS_WORKERS = env.integer("OMIL_ANALYSIS_WORKERS", max(1, (os.cpu_count() or 1) // 4), least=1, most=64)
+# Threads of one worker's inference; together the workers use the machine once.
+INFERENCE_THREADS = env.integer(
+    "OMIL_INFERENCE_THREADS", max(1, (os.cpu_count() or 1) // ANALYSIS_WORKERS), least=1, most=256
+)
+# Where a named model is fetched from, once: by the first start, prepare_models or an admin.
+WEIGHTS_URL = env.text("OMIL_WEIGHTS_URL", "https://github.com/ultralytics/assets/releases/download/v8.4.0").rstrip("/")
+if urlsplit(WEIGHTS_URL).scheme not in {"http", "https"}:
+    raise ImproperlyConfigured(f"OMIL_WEIGHTS_URL must begin with https:// or http://, not {WEIGHTS_URL!r}.")
 SLICE_S = env.seconds("OMIL_SLICE_S", 0.25, least=0.02, most=10)  # One camera's turn while others wait.
 JOB_TIMEOUT_S = 3_600  # RQ kills nothing inside a process that serves a warm model; turns end by themselves.
 LINGER_S = env.seconds("OMIL_LINGER_S", 1, least=0, most=10)  # An idle turn waits so long for the next frame.
@@ -298,7 +311,7 @@ LOGGING = {
     "formatters": {"line": {"()": "omil.logs.RedactingFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"daphne.http_protocol": {"level": "WARNING"}, "django.channels.server": {"level": "WARNING"}},
+    "loggers": {"daphne": {"level": "WARNING"}, "django.channels.server": {"level": "WARNING"}},
 }
 METRICS_DIR = RUN_DIR / "metrics"  # prometheus_client's shared counters, emptied at each start.
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(METRICS_DIR))
