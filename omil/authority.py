@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.conf import settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 AUTHORITY_LIFE = timedelta(days=3_650)
 LEAF_LIFE = timedelta(days=397)  # Browsers refuse a longer one.
 RENEW_WITH = timedelta(days=60)
+PEM = serialization.Encoding.PEM
 CLOCK_SKEW = timedelta(hours=1)  # A camera's clock may be behind ours.
 
 
@@ -44,6 +46,18 @@ class Served:
 
     def chain(self) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(self.certificate.read_bytes())
+
+    def root(self) -> x509.Certificate:
+        """The local authority's certificate, which devices are to trust."""
+        assert self.authority is not None, "a given certificate has its authority elsewhere"
+        return x509.load_pem_x509_certificate(self.authority.read_bytes())
+
+
+def current() -> Served:
+    """The certificate that the settings ask for; a local one is made or renewed where that is due."""
+    if settings.TLS_CERTIFICATE and settings.TLS_KEY:
+        return given(settings.TLS_CERTIFICATE, settings.TLS_KEY, hosts=settings.OMIL_HOSTS, now=utc_now())
+    return local(settings.TLS_DIR, hosts=settings.OMIL_HOSTS, now=utc_now())
 
 
 def given(certificate: Path, key: Path, *, hosts: Sequence[str], now: datetime) -> Served:
@@ -230,11 +244,9 @@ def _kept(certificate: Path, key: Path) -> x509.Certificate | None:
 
 def _keep(stem: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
     """Key first: a crash between the two leaves a pair that does not match, which is made anew at the next start."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _write(stem.with_suffix(".key"), pem, 0o600)
-    _write(stem.with_suffix(".crt"), certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    _write(stem.with_suffix(".crt"), certificate.public_bytes(PEM), 0o644)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -13,7 +13,7 @@ SECRETS = (
     # One-time enrolment links.
     re.compile(r"(/enrol/)[^/\s'\"?]+"),
     # Cookies of sessions, devices and forms.
-    re.compile(r"(\b(?:omil_device|sessionid|csrftoken|csrfmiddlewaretoken)['\"]?\s*[=:]\s*['\"]?)[^\s;,'\"&]+"),
+    re.compile(r"(\b(?:omil_(?:device|session|csrf)\w*|csrfmiddlewaretoken)['\"]?\s*[=:]\s*['\"]?)[^\s;,'\"&]+"),
     re.compile(r"(\bauthorization['\"]?\s*[=:]\s*['\"]?(?:bearer|basic|token)?\s*)[^\s,'\"]+", re.IGNORECASE),
     # password=…, "api_key": …, secret: … in query strings, forms and dumps.
     re.compile(

@@ -64,6 +64,8 @@ ALLOWED_HOSTS = [*(f"[{host}]" if ":" in host else host for host in OMIL_HOSTS),
 CSRF_TRUSTED_ORIGINS = [f"{SCHEME}://{host}:{PORT}" for host in ALLOWED_HOSTS]
 USE_X_FORWARDED_HOST = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+# Browsers tell ports apart for everything but cookies: two installations on one machine need two names.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"omil_session_{PORT}", f"omil_csrf_{PORT}"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = env.integer("OMIL_SESSION_AGE_S", 14 * 86_400, least=60, most=365 * 86_400)

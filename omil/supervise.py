@@ -49,10 +49,14 @@ def read_procfile(path: Path) -> dict[str, tuple[str, ...]]:
     return commands
 
 
-def choose(commands: Mapping[str, tuple[str, ...]], counts: Mapping[str, int]) -> list[Program]:
+def choose(
+    commands: Mapping[str, tuple[str, ...]],
+    counts: Mapping[str, int],
+    ready: Mapping[str, Callable[[], bool]] | None = None,
+) -> list[Program]:
     """The programs to run, as often as counts says, in the Procfile's order; unnamed ones run once."""
     return [
-        Program(name if counts.get(name, 1) == 1 else f"{name}.{n}", argv)
+        Program(name if counts.get(name, 1) == 1 else f"{name}.{n}", argv, (ready or {}).get(name, lambda: True))
         for name, argv in commands.items()
         for n in range(1, counts.get(name, 1) + 1)
     ]

@@ -1,0 +1,121 @@
+"""Daphne as Omil runs it: which addresses, which certificate, which limits. Called by the commands web and trust only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+# Daphne first: it installs the event loop that everything of Twisted then runs on.
+from daphne import server as daphne_server  # isort: skip
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
+from twisted.internet.endpoints import quoteStringArgument
+
+from omil import authority
+
+logger = logging.getLogger(__name__)
+
+TOO_BIG = 1009
+MAX_MESSAGE_BYTES = 1_048_576  # docs/DESIGN: up to here a bad frame is answered, beyond it the socket is closed.
+MAX_BODY_BYTES = 32_000_000  # Twisted writes a body to disk before anyone has asked who sends it.
+RESPONSE_S = 60  # Until a response begins; a stream may then go on for ever.
+
+
+class AnsweringProtocol(WebSocketProtocol):  # type: ignore[misc]
+    """Closes an oversized message with its code, where autobahn would drop the line, and tells the application that code."""
+
+    failByDrop = False
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        is_too_big = self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded
+        super().onClose(wasClean, TOO_BIG if is_too_big else code, reason)
+
+
+class AnsweringFactory(WebSocketFactory):  # type: ignore[misc]
+    protocol = AnsweringProtocol
+
+
+class BoundedRequest(WebRequest):  # type: ignore[misc]
+    """Hangs up on a body without end, and lets the time limit hold only until the response has begun."""
+
+    body_bytes = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.body_bytes += len(data)
+        if self.body_bytes <= MAX_BODY_BYTES:
+            super().handleContentChunk(data)
+        else:
+            self.channel.loseConnection()
+
+    def check_timeouts(self) -> None:
+        if not self._response_started:
+            super().check_timeouts()
+
+
+class BoundedFactory(HTTPFactory):  # type: ignore[misc]
+    def buildProtocol(self, addr: object) -> Any:
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = BoundedRequest
+        return protocol
+
+
+def serve_site() -> None:
+    from omil.asgi import application
+
+    if settings.HTTPS:
+        endpoint = tls_endpoint(authority.current(), settings.PORT)
+    else:
+        endpoint = f"tcp:port={settings.PORT}:interface=127.0.0.1"
+    logger.info("Serving %s", ", ".join(settings.SITE_URLS))
+    serve(application, endpoint)
+
+
+def serve_trust_page() -> None:
+    from omil.trust import TrustPage
+
+    served = authority.current()
+    if served.authority is None:
+        logger.info("A certificate of your own is served: there is no authority to hand out.")
+        return
+    serve(TrustPage(served.root()), f"tcp:port={settings.TRUST_PORT}:interface={interface()}")
+
+
+def interface() -> str:
+    """Every interface; with IPv6 only where the site is reached by such an address, for not every machine has it."""
+    return r"\:\:" if any(":" in host for host in settings.OMIL_HOSTS) else "0.0.0.0"  # noqa: S104
+
+
+def tls_endpoint(served: authority.Served, port: int) -> str:
+    """Twisted's description of the endpoint. It reads one certificate from certKey and the chain's rest from the same file."""
+    parts = [f"ssl:port={port}", f"interface={interface()}"]
+    parts += [f"privateKey={quoteStringArgument(str(served.key))}"]
+    parts += [f"certKey={quoteStringArgument(str(served.certificate))}"]
+    if len(chain := served.chain()) > 1:
+        rest = settings.RUN_DIR / "chain.crt"
+        rest.write_bytes(b"".join(link.public_bytes(authority.PEM) for link in chain[1:]))
+        parts += [f"extraCertChain={quoteStringArgument(str(rest))}"]
+    return ":".join(parts)
+
+
+def serve(application: Callable[..., Any], endpoint: str) -> None:
+    """Serves until a signal says stop; a port that is taken ends the process with an error."""
+    daphne_server.WebSocketFactory, daphne_server.HTTPFactory = AnsweringFactory, BoundedFactory
+    daphne = daphne_server.Server(
+        application,
+        endpoints=[endpoint],
+        http_timeout=RESPONSE_S,
+        websocket_timeout=-1,  # A camera's socket lives for months.
+        websocket_connect_timeout=10,
+        websocket_handshake_timeout=10,
+        ping_interval=10,
+        ping_timeout=20,
+        websocket_max_message_size=MAX_MESSAGE_BYTES,
+        websocket_max_frame_size=MAX_MESSAGE_BYTES,
+        application_close_timeout=5,
+        server_name="",
+    )
+    daphne.run()
+    if daphne.abort_start or not daphne.listening_addresses:
+        raise SystemExit(1)

@@ -1,0 +1,123 @@
+"""What has to be done before the processes may start, and what is said once they serve; `manage.py start` is the caller."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from omil import authority, supervise
+
+
+class StartError(Exception):
+    """Omil cannot start; the message says why and what to do."""
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Holds the data folder for this process; the kernel frees it with the process, however that ends."""
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StartError(
+                f"Omil already runs on {settings.DATA_DIR} (process {file.read().strip() or 'unknown'}). "
+                "Stop that one, or give this one its own OMIL_DATA_DIR and PORT."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def check_port(name: str, port: int) -> None:
+    """Says in plain words that a port is taken, where the server could only fail again and again."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0" if settings.HTTPS else "127.0.0.1", port))  # noqa: S104
+        except OSError as error:
+            raise StartError(f"Port {port} cannot be used ({error.strerror}). Choose another with {name}.") from None
+
+
+def prepare() -> list[str]:
+    """Brings certificate, files, database, admin and models up to date; returns what to say of it when all serves."""
+    said = []
+    if settings.HTTPS:
+        try:
+            said += authority.current().notes
+        except authority.CertificateError as error:
+            raise StartError(str(error)) from None
+    shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
+    settings.METRICS_DIR.mkdir(parents=True)
+    compile_catalogues()
+    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0)
+    credentials = io.StringIO()
+    call_command("ensure_admin", stdout=credentials)
+    connections.close_all()
+    # In a process of its own: what it loads must not stay in memory for as long as the product runs.
+    subprocess.run([sys.executable, settings.BASE_DIR / "manage.py", "prepare_models", "--first-run"], check=False)  # noqa: S603
+    return [*said, f"Log in as {credentials.getvalue().strip()}"]
+
+
+def compile_catalogues() -> None:
+    """Compiles what is newer than its compiled form; msgfmt is a system package that scripts/setup.sh asks for."""
+    for source in settings.BASE_DIR.glob("locale/*/LC_MESSAGES/*.po"):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            fresh = compiled.with_suffix(f".{os.getpid()}")
+            subprocess.run(["msgfmt", "--output-file", fresh, source], check=True)  # noqa: S603, S607
+            fresh.replace(compiled)
+
+
+def programs() -> list[supervise.Program]:
+    """The Procfile's processes, less those that a setting makes needless."""
+    ready = {
+        "valkey": lambda: answers(socket.AF_UNIX, str(settings.VALKEY_SOCKET)),
+        "web": lambda: answers(socket.AF_INET, ("127.0.0.1", settings.PORT)),
+    }
+    counts = {
+        "valkey": int(settings.IS_VALKEY_EMBEDDED),
+        "analysis": settings.ANALYSIS_WORKERS,
+        "trust": int(settings.HTTPS and settings.TLS_CERTIFICATE is None),
+    }
+    commands = {
+        name: (sys.executable, *command[1:]) if command[0] == "python" else command
+        for name, command in supervise.read_procfile(settings.BASE_DIR / "Procfile").items()
+    }
+    return supervise.choose(commands, counts, ready)
+
+
+def answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with suppress(OSError), socket.socket(family) as probe:
+        probe.settimeout(0.2)
+        probe.connect(address)
+        return True
+    return False
+
+
+def announcement(said: list[str]) -> list[str]:
+    """The lines that end the start: addresses, log-in, detector and, with an authority of our own, how to trust it."""
+    from detections import weights
+
+    lines = [f"Omil {settings.VERSION} serves {'  '.join(f'{url}/' for url in settings.SITE_URLS)}", *said]
+    lines += weights.status().lines()
+    if settings.HTTPS and settings.TLS_CERTIFICATE is None:
+        served = authority.current()
+        lines += [f"Devices trust this server by {settings.TRUST_URL}, where they must see the fingerprint"]
+        lines += [f"  {authority.fingerprint(served.root())}"]
+    width = 100
+    return ["", "─" * width, *lines, "Ctrl-C stops everything.", "─" * width, ""]
