@@ -1,0 +1,15 @@
+"""Addresses of the guard post's pages and of a camera's newest picture."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from cameras import views
+
+app_name = "cameras"
+urlpatterns = [
+    path("capture/", views.capture_list, name="capture-list"),
+    path("capture/<slug:slug>/", views.capture, name="capture"),
+    path("enrol/<str:token>/", views.enrol, name="enrol"),
+    path("cameras/<slug:slug>/snapshot.jpg", views.snapshot, name="snapshot"),
+]

@@ -1,0 +1,89 @@
+"""The guard post's pages (pick a camera, capture, enrol) and a camera's newest picture."""
+
+from __future__ import annotations
+
+import time
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import may_log_in
+from cameras import enrolment, live
+from cameras.enrolment import LinkRefused, Standing
+from cameras.models import Camera
+
+STATUS_OF_LINK = {Standing.READY: 200, Standing.UNKNOWN: 404, Standing.SWITCHED_OFF: 409}  # Others: 410, gone.
+
+
+@require_safe
+@never_cache
+def capture_list(request: HttpRequest) -> HttpResponse:
+    """Lets a guard post pick its camera: those of its units, and those this browser is enrolled as."""
+    devices = enrolment.devices_of(request.COOKIES)
+    if not devices and not may_log_in(request.user):
+        return redirect_to_login(request.get_full_path())
+    enrolled = {device.camera_id: device.camera for device in devices}
+    of_units = Camera.objects.capturable_by(request.user).select_related("unit").exclude(pk__in=enrolled)
+    cameras = sorted([*enrolled.values(), *of_units], key=lambda camera: (camera.unit.name, camera.name))
+    return render(request, "cameras/capture_list.html", {"cameras": cameras})
+
+
+@require_safe
+@never_cache
+def capture(request: HttpRequest, slug: str) -> HttpResponse:
+    """The page that makes a browser a camera, for an enrolled device or a member of the camera's unit."""
+    camera = Camera.objects.select_related("unit").filter(slug=slug).first()
+    token = request.COOKIES.get(enrolment.cookie_name(camera.pk)) if camera else None
+    device = enrolment.enrolled_device(camera.pk, token) if camera else None
+    if camera is None or not (device or Camera.objects.capturable_by(request.user).filter(pk=camera.pk).exists()):
+        # Whoever is not logged in learns nothing from the answer, not even whether there is such a camera.
+        if not may_log_in(request.user):
+            return redirect_to_login(request.get_full_path())
+        raise Http404
+    if not camera.is_enabled:
+        return render(request, "cameras/switched_off.html", {"camera": camera}, status=409)
+    response = render(request, "cameras/capture.html", {"camera": camera, "device": device})
+    if device and token:
+        enrolment.touch(device)
+        enrolment.remember(response, camera.pk, token)
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def enrol(request: HttpRequest, token: str) -> HttpResponse:
+    """Shows what the link is for; only the button uses it up, since programs that preview links follow them."""
+    found, standing = enrolment.find(token)
+    if request.method == "POST" and standing is Standing.READY:
+        try:
+            redeemed = enrolment.redeem(token, user_agent=request.headers.get("user-agent", ""))
+        except LinkRefused as refusal:
+            standing = refusal.standing
+        else:
+            camera = redeemed.device.camera
+            response = redirect("cameras:capture", slug=camera.slug)
+            enrolment.remember(response, camera.pk, redeemed.token)
+            return response
+    context = {"camera": found.camera if found else None, "standing": standing.value}
+    return render(request, "cameras/enrol.html", context, status=STATUS_OF_LINK.get(standing, 410))
+
+
+@require_safe
+def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
+    """The newest picture as it came; an old one is not passed off as new."""
+    if not may_log_in(request.user):
+        return redirect_to_login(request.get_full_path())
+    camera = get_object_or_404(Camera.objects.watchable_by(request.user), slug=slug)
+    frame = live.newest(camera.pk)
+    if frame is None or time.time() - frame.received_at > settings.SILENT_S:
+        response = HttpResponse(_("There is no picture of this camera now."), "text/plain; charset=utf-8", status=503)
+    else:
+        response = HttpResponse(frame.jpeg, "image/jpeg")
+        response["X-Captured-At"] = f"{frame.captured_at:.3f}"
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,12 @@
+"""What every page's template knows of the site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {"version": settings.VERSION}
