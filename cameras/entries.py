@@ -52,6 +52,9 @@ REASONS = (
     "message_too_large",
     "not_binary",
     "internal",
+    "late",
+    "repeated",
+    "empty_message",
 )
 REASON_CODES = {reason: code for code, reason in enumerate(REASONS)}
 

@@ -11,6 +11,10 @@ def of(camera_id: int) -> Path:
     return Path(settings.SPOOL_DIR) / str(camera_id)
 
 
+def tracks_of(camera_id: int) -> Path:
+    return Path(settings.TRACKS_DIR) / str(camera_id)
+
+
 def all_ids() -> list[int]:
     """The cameras that have a spool folder here, also those whose row is gone."""
     root = Path(settings.SPOOL_DIR)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cameras.models import Camera
+from detections.messages import VisitBody
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -61,7 +62,6 @@ class Visit(models.Model):
     )
     best_score = models.FloatField(_("best score"), default=0.0)
     picture = models.CharField(_("picture"), max_length=200, blank=True, default="")  # Below MEDIA_ROOT.
-    writes = models.PositiveIntegerField(_("row writes"), default=0)
 
     objects: ClassVar[VisitQuerySet] = VisitQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -86,3 +86,17 @@ class Visit(models.Model):
     def duration_s(self) -> float:
         """From the first to the last detection; an open visit's grows."""
         return (self.last_seen - self.first_seen).total_seconds()
+
+    def body(self) -> VisitBody:
+        """The visit as the sockets show it."""
+        return {
+            "id": str(self.id),
+            "state": self.state,
+            "first_seen": self.first_seen.timestamp(),
+            "last_seen": self.last_seen.timestamp(),
+            "ended_at": self.ended_at.timestamp() if self.ended_at else None,
+            "end_reason": self.end_reason,
+            "settled": self.settled_at is not None,
+            "verified": self.is_verified,
+            "picture": reverse("detections:visit-picture", args=[self.id]) if self.picture else None,
+        }

@@ -1,0 +1,217 @@
+"""One camera's way of a frame in: checks, ring, gate, spool. Used by whoever receives the camera, off the event loop.
+
+`receive` is called for one frame at a time and in order; it writes no database and never waits for Valkey.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import zlib
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from cameras import folders, frames, images, presence
+from cameras.entries import VERDICTS, Entry, Flag, Kind
+from cameras.frames import Frame
+from cameras.gate import Gate, PresenceView
+from cameras.images import BadImage
+from cameras.node import Answer, Node
+from cameras.presence import Presence
+from cameras.ring import Ring
+from cameras.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 4_096  # Verdicts, for frames that are sent again.
+SPACE_EVERY_S = 2.0
+CAUGHT_UP_S = 1.0
+PLANNED_LAG = 0.5  # Of the greatest lag: what is taken on when analysis runs as fast as it lately did.
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An admitted entry that analysis has not settled yet."""
+
+    n: int
+    received_at: float
+    size: int
+
+
+class Intake:
+    """The state of one camera's way in; rebuilt from disk when the process was killed."""
+
+    def __init__(self, camera_id: int, node: Node, gate: Gate) -> None:
+        self.camera_id = camera_id
+        self.node = node
+        self.gate = gate
+        self.spool = Spool(folders.of(camera_id))
+        self.ring = Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES)
+        self.presence = presence.read(self.spool.folder)
+        self.waiting: deque[Waiting] = deque()
+        self.is_catching_up = False
+        self._verdicts: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._last_seq: dict[str, int] = {}
+        self._tally: dict[tuple[Kind, str, int], int] = {}
+        self._same = (0, 0.0)  # Checksum of the last picture, and since when it has not changed.
+        self._space_at = 0.0
+        self._has_space = True
+        self._recall()
+
+    def _recall(self) -> None:
+        """What the log knows: first verdicts, the last frame of each stream, and what waits for analysis."""
+        n = 0
+        while batch := self.spool.after(n):
+            n = batch[-1].n
+            for entry in batch:
+                if entry.kind in VERDICTS:
+                    self._remember(entry.stream, entry.seq, VERDICTS[entry.kind])
+                    if entry.kind is Kind.ADMITTED and entry.n > self.presence.n:
+                        self.waiting.append(Waiting(entry.n, entry.received_at, entry.size))
+        self.is_catching_up = self.lag_s(time.time()) > settings.MAX_LAG_S
+
+    def _remember(self, stream: str, seq: int, verdict: str) -> None:
+        self._verdicts[stream, seq] = verdict
+        while len(self._verdicts) > REMEMBERED:
+            self._verdicts.popitem(last=False)
+        self._last_seq[stream] = max(seq, self._last_seq.get(stream, 0))
+
+    def last_seq(self, stream: str) -> int:
+        """The newest frame of this stream that has a verdict in the log; 0 for a new stream."""
+        return self._last_seq.get(stream, 0)
+
+    def lag_s(self, now: float) -> float:
+        """The age, from receipt, of the oldest frame that waits."""
+        return max(0.0, now - self.waiting[0].received_at) if self.waiting else 0.0
+
+    # --- One frame ---
+
+    def receive(self, frame: Frame) -> Answer:
+        """Judges a frame and keeps it as its verdict demands; every way out leaves a reason and a count."""
+        if first := self._verdicts.get((frame.stream, frame.seq)):
+            return Answer(frame.seq, first, "repeated", is_repeat=True)
+        now = frame.received_at
+        self._look(now)
+        if reason := self._refusal(frame):
+            return self._count(Kind.INVALID, frame, reason)
+        if frame.seq <= self.last_seq(frame.stream):
+            return self._count(Kind.BUSY, frame, "late")
+        try:
+            luma = images.decode_luma(frame.jpeg, self.gate.rules.luma_px)
+        except BadImage as error:
+            return self._count(Kind.INVALID, frame, error.reason)
+        if not self._room_on_disk(now):
+            return self._count(Kind.BUSY, frame, "disk_full")
+        try:
+            return self._keep(frame, luma, now)
+        except OSError as error:
+            logger.error("camera %d: a frame could not be kept: %s", self.camera_id, error)
+            return self._count(Kind.BUSY, frame, "disk_error")
+
+    def _refusal(self, frame: Frame) -> str | None:
+        if reason := frames.check_time(
+            frame.captured_at,
+            frame.received_at,
+            max_age_s=settings.CAPTURED_MAX_AGE_S,
+            max_ahead_s=settings.CAPTURED_MAX_AHEAD_S,
+        ):
+            return reason
+        try:
+            images.size_of(frame.jpeg, max_pixels=settings.MAX_FRAME_PIXELS)
+        except BadImage as error:
+            return error.reason
+        return None
+
+    def _keep(self, frame: Frame, luma: images.Luma, now: float) -> Answer:
+        """Ring first, then the gate, then the log. Raises OSError."""
+        picture = self.ring.put(frame)
+        self.ring.prune(older_than=now - (settings.SPOOL_S if self.node.state().is_down else settings.RING_S))
+        overload = self._overload(now, len(frame.jpeg))
+        judgement = self.gate.judge(
+            luma,
+            lambda: images.decode_small_bgr(frame.jpeg, settings.GATE_IMAGE_SIZE),
+            at=frame.captured_at,
+            presence=self._presence_view(now),
+            is_saturated=overload is not None,
+        )
+        flags = self._frozen(frame) | (Flag.SAMPLE if judgement.sample else Flag(0))
+        if judgement.admitted:
+            if overload:
+                return self._count(Kind.BUSY, frame, overload)
+            entry = self.spool.put(frame, Kind.ADMITTED, judgement.reason, flags=flags, picture=picture)
+            self.waiting.append(Waiting(entry.n, now, entry.size))
+            self.gate.admitted(entry.n, frame.captured_at)
+        else:
+            kind = Kind.NO_MOTION if judgement.reason == "no_motion" else Kind.NO_PERSON
+            entry = self.spool.put(frame, kind, "", flags=flags)
+        if judgement.admitted or self.presence.open_visits:
+            self.node.ring_bell(self.camera_id, catching_up=self.is_catching_up)
+        self._remember(frame.stream, frame.seq, VERDICTS[entry.kind])
+        return Answer(frame.seq, VERDICTS[entry.kind], judgement.reason)
+
+    def _look(self, now: float) -> None:
+        """Reads what analysis has said since the last frame."""
+        self.presence = presence.read(self.spool.folder)
+        while self.waiting and self.waiting[0].n <= self.presence.n:
+            self.waiting.popleft()
+        if self.node.state().is_down and self.waiting:
+            self.is_catching_up = True
+        elif self.is_catching_up and self.lag_s(now) < CAUGHT_UP_S:
+            self.is_catching_up = False
+
+    def _overload(self, now: float, size: int) -> str | None:
+        """Why another picture cannot be taken on for analysis now, or None."""
+        if sum(waiting.size for waiting in self.waiting) + size > settings.SPOOL_BYTES:
+            return "spool_full"
+        lag_s = self.lag_s(now)
+        state = self.node.state()
+        if state.is_down or self.is_catching_up:
+            return "spool_full" if lag_s > settings.SPOOL_S else None
+        if lag_s > settings.MAX_LAG_S:
+            return "lag"
+        total, cameras = self.node.waiting()
+        budget = PLANNED_LAG * settings.MAX_LAG_S / state.frame_s
+        share = budget / max(1, cameras)
+        # Each camera may have its share waiting, and at least one frame as long as the whole stays near the budget.
+        if total >= budget and (self.waiting or total >= 1.5 * budget):
+            return "capacity"
+        return "capacity" if len(self.waiting) >= max(1.0, 2 * share) else None
+
+    def _room_on_disk(self, now: float) -> bool:
+        if now - self._space_at > SPACE_EVERY_S:
+            self._space_at = now
+            self._has_space = shutil.disk_usage(self.spool.folder).free >= settings.FREE_SPACE_BYTES
+        return self._has_space
+
+    def _frozen(self, frame: Frame) -> Flag:
+        """A sensor's noise changes every picture: the same bytes for a while mean that none is behind them."""
+        checksum = zlib.crc32(frame.jpeg)
+        if checksum != self._same[0]:
+            self._same = (checksum, frame.captured_at)
+        return Flag.FROZEN if frame.captured_at - self._same[1] >= settings.FROZEN_S else Flag(0)
+
+    # --- Counts of what is not judged ---
+
+    def count_invalid(self, reason: str, *, now: float) -> None:
+        """Counts a message that is no frame."""
+        key = (Kind.INVALID, reason, int(now))
+        self._tally[key] = self._tally.get(key, 0) + 1
+
+    def _count(self, kind: Kind, frame: Frame, reason: str) -> Answer:
+        is_timely = reason not in ("too_old", "too_new")
+        key = (kind, reason, int(frame.captured_at if is_timely else frame.received_at))
+        self._tally[key] = self._tally.get(key, 0) + 1
+        return Answer(frame.seq, "busy" if kind is Kind.BUSY else "invalid", reason)
+
+    def flush(self) -> None:
+        """Writes the counts of the last second to the log. Called every second, and never while a frame is judged."""
+        tally, self._tally = self._tally, {}
+        for (kind, reason, second), count in tally.items():
+            try:
+                self.spool.append(kind, reason, captured_at=second, received_at=time.time(), size=count)
+            except OSError as error:
+                logger.error("camera %d: counts could not be logged: %s", self.camera_id, error)
+                self._tally[kind, reason, second] = self._tally.get((kind, reason, second), 0) + count

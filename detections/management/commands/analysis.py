@@ -1,0 +1,24 @@
+"""`manage.py analysis`: one analysis worker with a warm model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from detections.detector import get_detector
+from detections.turn import worker
+from detections.worker import serve
+
+
+class Command(BaseCommand):
+    help = "Analyses pictures from the cameras' spools, one camera at a time."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        detector = get_detector()
+        self.stdout.write(f"analysis ready: {detector.name}")
+        worker().heartbeat.start()
+        try:
+            serve()
+        finally:
+            worker().heartbeat.stop()

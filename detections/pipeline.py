@@ -1,0 +1,229 @@
+"""One frame's life in analysis: decode, detect, track, visits, store, broadcast, checkpoint. Called by the drain."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import numpy as np
+
+from cameras import folders, images, metrics, presence
+from cameras.entries import Entry, Flag, Kind, Outcome
+from cameras.presence import Presence
+from cameras.spool import Spool
+from detections import broadcast, checkpoint, store
+from detections.checkpoint import Checkpoint
+from detections.detector import Detector, Prepared
+from detections.messages import BoxMessage, TracksMessage, VisitBody
+from detections.tracker import Track, Tracker
+from detections.tracklog import Row, TrackLog
+from detections.visits import Best, Change, Rules, Visits, VisitSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame's picture, decoded and letterboxed ahead of its turn."""
+
+    frame_bgr: np.ndarray
+    prepared: Prepared
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        height, width = self.frame_bgr.shape[:2]
+        return width, height
+
+
+def decode(spool: Spool, entry: Entry, detector: Detector) -> Picture:
+    """Raises OSError where the picture is gone and BadImage where it cannot be decoded. Safe in a side thread."""
+    frame_bgr = images.decode_bgr(spool.picture(entry))
+    return Picture(frame_bgr, detector.prepare(frame_bgr))
+
+
+@dataclass(slots=True)
+class Camera:
+    """One camera under analysis: where its state lies, and the state itself, restored from the last checkpoint."""
+
+    id: int
+    slug: str
+    spool: Spool
+    detector: Detector
+    track_log: TrackLog
+    tracker: Tracker
+    visits: Visits
+    last: Checkpoint
+    written_n: int
+
+    @property
+    def is_verified(self) -> bool:
+        return not self.detector.is_fallback
+
+
+def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detector: Detector) -> Camera:
+    """The camera as its last owner left it, however that ended."""
+    spool = Spool(folders.of(camera_id))
+    last = checkpoint.read(spool.folder)
+    if last.outcome:  # An owner killed after its checkpoint may not have got to this.
+        spool.settle(last.n, Outcome(last.outcome), last.people)
+    return Camera(
+        id=camera_id,
+        slug=slug,
+        spool=spool,
+        detector=detector,
+        track_log=TrackLog(folders.tracks_of(camera_id)),
+        tracker=Tracker(last.tracker or None, confidence=confidence),
+        visits=Visits(camera_id, rules, last.visits or None),
+        last=last,
+        written_n=last.n,
+    )
+
+
+def process(camera: Camera, entry: Entry, picture: Picture) -> None:
+    """An admitted frame takes effect: exactly once, because the checkpoint names it before its entry is settled."""
+    boxes = camera.detector.detect(picture.prepared, camera.id)
+    tracks = camera.tracker.update(boxes, entry.captured_at, picture.size_wh)
+    update = camera.visits.update(
+        tracks,
+        entry.captured_at,
+        stream=entry.stream,
+        seq=entry.seq,
+        size_wh=picture.size_wh,
+        frame_bgr=picture.frame_bgr,
+    )
+    save(camera, update.changes, best=update.best, frame_bgr=picture.frame_bgr)
+    row = log_row(entry, tracks, update.visit_of, picture.size_wh)
+    camera.track_log.append(row)
+    show(camera, row, update.changes)
+    finish(camera, entry, Outcome.ANALYSED, people=len(row.boxes))
+
+
+def skip(camera: Camera, entry: Entry) -> None:
+    """An admitted frame that could not be analysed: an error, never "nobody"."""
+    changes = camera.visits.failed(entry.captured_at)
+    save(camera, changes)
+    camera.track_log.append(Row(entry.n, entry.stream, entry.seq, entry.captured_at, [], failed=True))
+    announce(camera, changes)
+    finish(camera, entry, Outcome.FAILED, people=0)
+
+
+def advance(camera: Camera, entry: Entry) -> None:
+    """An entry without a picture moves time: the gate saw nobody, or the clock says that the source is silent."""
+    if entry.kind is Kind.NO_SIGHT:
+        changes = camera.visits.no_sight(entry.received_at)
+    elif entry.kind in (Kind.NO_MOTION, Kind.NO_PERSON):
+        changes = camera.visits.advance(entry.captured_at)
+    else:
+        changes = []
+    if changes:
+        save(camera, changes)
+        announce(camera, changes)
+        keep(camera, entry, Outcome.WAITING, people=0)
+    else:  # Nothing to lose: the next checkpoint covers this entry too.
+        camera.last = replace(
+            camera.last, n=entry.n, captured_at=entry.captured_at, outcome=Outcome.WAITING, people=0
+        )
+
+
+def save(
+    camera: Camera, changes: list[Change], *, best: list[Best] | None = None, frame_bgr: np.ndarray | None = None
+) -> None:
+    """Best pictures first, so that a row never names a picture that is not there."""
+    for visit, xyxy in best or []:
+        assert frame_bgr is not None
+        store.save_picture(camera.id, visit, frame_bgr, xyxy)
+    store.save(camera.id, [change.visit for change in changes], is_verified=camera.is_verified)
+
+
+def log_row(entry: Entry, tracks: list[Track], visit_of: dict[int, UUID], size_wh: tuple[int, int]) -> Row:
+    width, height = size_wh
+    boxes: list[list[float | int | str | None]] = []
+    for track in tracks:
+        left, top, right, bottom = track.xyxy
+        relative = (left / width, top / height, right / width, bottom / height)
+        visit = visit_of.get(track.id)
+        boxes.append(
+            [
+                track.id,
+                str(visit) if visit else None,
+                *(round(min(1.0, max(0.0, float(value))), 4) for value in relative),
+                round(float(track.confidence), 3),
+            ]
+        )
+    return Row(entry.n, entry.stream, entry.seq, entry.captured_at, boxes)
+
+
+def show(camera: Camera, row: Row, changes: list[Change]) -> None:
+    """Tells the viewers what this frame showed, then what changed by it."""
+    boxes: list[BoxMessage] = [
+        {"track": track, "visit": visit, "xyxy": xyxy, "confidence": confidence}
+        for track, visit, *xyxy, confidence in row.boxes
+    ]
+    tracks: TracksMessage = {
+        "type": "tracks",
+        "camera": camera.slug,
+        "stream": row.stream,
+        "seq": row.seq,
+        "captured_at": row.captured_at,
+        "people": camera.visits.people,
+        "boxes": boxes,
+    }
+    broadcast.frame(camera.id, tracks, [body(camera, visit) for visit in camera.visits.open])
+    announce(camera, changes)
+
+
+def announce(camera: Camera, changes: list[Change]) -> None:
+    for change in changes:
+        broadcast.visit(
+            camera.id,
+            {"type": "visit", "event": change.event, "camera": camera.slug, "visit": body(camera, change.visit)},
+        )
+
+
+def body(camera: Camera, visit: VisitSnapshot) -> VisitBody:
+    return store.body(visit, is_verified=camera.is_verified)
+
+
+def keep(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None:
+    """Everything up to this entry has taken effect."""
+    camera.last = replace(
+        camera.last, n=entry.n, captured_at=entry.captured_at, outcome=outcome, people=people
+    )
+    write(camera)
+
+
+def write(camera: Camera) -> None:
+    """Replaces the checkpoint and tells the gate and the clock where analysis stands."""
+    visits = camera.visits
+    camera.last = replace(camera.last, tracker=camera.tracker.state(), visits=visits.state())
+    checkpoint.write(camera.spool.folder, camera.last)
+    camera.written_n = camera.last.n
+    presence.write(
+        camera.spool.folder,
+        Presence(
+            n=camera.last.n,
+            captured_at=camera.last.captured_at,
+            present=visits.is_present(camera.last.captured_at),
+            last_box_at=visits.last_box_at,
+            people=visits.people,
+            open_visits=len(visits.open),
+            catching_up=camera.last.catching_up,
+            written_at=time.time(),
+        ),
+    )
+
+
+def finish(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None:
+    """The frame has taken effect: checkpoint, then the entry is settled and its picture given up."""
+    keep(camera, entry, outcome, people=people)
+    camera.spool.settle(entry.n, outcome, people)
+    camera.spool.release(entry)
+    metrics.ANALYSED.labels(camera.slug, outcome.name.lower()).inc()
+    metrics.LAG_SECONDS.observe(max(0.0, time.time() - entry.received_at))
+    if entry.flags & Flag.SAMPLE and people:
+        metrics.GATE_MISSES.labels(camera.slug).inc()
+
+
+def rest(camera: Camera) -> None:
+    """The turn ends: entries that changed nothing are now behind the checkpoint too."""
+    if camera.last.n > camera.written_n:
+        write(camera)

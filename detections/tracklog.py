@@ -1,0 +1,84 @@
+"""The boxes of every analysed frame: append-only, one file of JSON lines per camera and hour (UTC), never in the database.
+
+A row: n, stream, seq, captured_at, failed, and boxes as [track, visit or null, x1, y1, x2, y2, confidence], relative to
+the picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    n: int
+    stream: str
+    seq: int
+    captured_at: float
+    boxes: list[list[float | int | str | None]]
+    failed: bool = False
+
+
+class TrackLog:
+    """One camera's track log, written by the drain that owns the camera."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mended: set[Path] = set()
+
+    def _path(self, captured_at: float) -> Path:
+        return self.folder / f"{datetime.fromtimestamp(captured_at, UTC):%Y-%m-%dT%H}.jsonl"
+
+    def append(self, row: Row) -> None:
+        path = self._path(row.captured_at)
+        if path not in self._mended:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _mend(path, before_n=row.n)
+            self._mended.add(path)
+        body = {
+            "n": row.n,
+            "stream": row.stream,
+            "seq": row.seq,
+            "captured_at": row.captured_at,
+            "failed": row.failed,
+            "boxes": row.boxes,
+        }
+        with path.open("ab", buffering=0) as file:
+            file.write(json.dumps(body, separators=(",", ":")).encode() + b"\n")
+
+    def rows(self, start: float, end: float) -> Iterator[Row]:
+        """The rows captured in [start, end), in the order of analysis."""
+        hour = int(start // 3_600) * 3_600
+        while hour < end:
+            path = self._path(hour)
+            if path.exists():
+                with path.open(encoding="utf-8") as file:
+                    for line in file:
+                        row = Row(**json.loads(line))
+                        if start <= row.captured_at < end:
+                            yield row
+            hour += 3_600
+
+
+def _mend(path: Path, *, before_n: int) -> None:
+    """Cuts off what an owner that was killed wrote beyond its checkpoint: a row to be written again, or half a row."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, 2)
+        start = max(0, end - TAIL_BYTES)
+        file.seek(start)
+        tail = file.read()
+        keep = tail.rfind(b"\n") + 1
+        while keep:
+            line_at = tail.rfind(b"\n", 0, keep - 1) + 1
+            if json.loads(tail[line_at:keep])["n"] < before_n:
+                break
+            keep = line_at
+        file.truncate(start + keep)

@@ -1,0 +1,210 @@
+"""One camera's turn of a worker: takes its entries in order, decodes ahead, and yields to other cameras fairly.
+
+With n cameras waiting the gap between a camera's turns is at most n slices and a frame. A camera that is catching up
+after an outage gets at most half of a worker's time while others wait. An idle turn lingers for the next frame, so that
+a lone camera's frames meet a warm worker without the way through RQ.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError
+
+from cameras import bell
+from cameras.analysis import Heartbeat
+from cameras.entries import Entry, Kind
+from detections import pipeline
+from detections.pipeline import Camera, Picture
+
+logger = logging.getLogger(__name__)
+
+BATCH = 32
+AHEAD = 2  # Pictures decoded ahead of inference.
+POLL_S = 0.003
+LOOK_S = 0.015  # How often a lingering turn asks whether others wait.
+LONGEST_S = 60.0
+CAUGHT_UP_S = 1.0
+SHARE_WINDOW_S = 4.0
+
+
+@dataclass(slots=True)
+class Share:
+    """How a worker's recent time went, for the rule that catching up takes at most half; old time fades."""
+
+    running_s: float = 0.0
+    catching_s: float = 0.0
+
+    def spent(self, seconds: float, *, catching_up: bool) -> None:
+        fade = max(0.0, 1 - seconds / SHARE_WINDOW_S)
+        self.running_s, self.catching_s = self.running_s * fade, self.catching_s * fade
+        if catching_up:
+            self.catching_s += seconds
+        else:
+            self.running_s += seconds
+
+    @property
+    def is_catching_up_due(self) -> bool:
+        return self.catching_s <= self.running_s
+
+
+@dataclass(slots=True)
+class Worker:
+    """What one worker process keeps between turns."""
+
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    share: Share = field(default_factory=Share)
+    decoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "decode"))
+    is_stopping: bool = False
+
+    def waiting(self) -> tuple[int, int]:
+        """How many cameras are rung: running ones, ones catching up. None are when Valkey is out of reach."""
+        with suppress(redis.RedisError):
+            pipe = bell.connection().pipeline(transaction=False)
+            pipe.llen(f"rq:queue:{settings.DRAIN_QUEUE}")
+            pipe.llen(f"rq:queue:{settings.CATCH_UP_QUEUE}")
+            running, catching = pipe.execute()
+            return int(running), int(catching)
+        return 0, 0
+
+
+@cache
+def worker() -> Worker:
+    return Worker()
+
+
+class Turn:
+    """Runs until the log is empty for a while, the slice is over and others wait, or the worker stops."""
+
+    def __init__(self, camera: Camera, host: Worker) -> None:
+        self.camera = camera
+        self.host = host
+        self.started = time.monotonic()
+        self.idle_s = 0.0
+        self.frames = 0
+        self._ahead: deque[tuple[Entry, Future[Picture] | None]] = deque()
+        self._looked_at = 0.0
+        self._kept_at = 0.0
+        self._last_frame_at = self.started
+
+    def run(self) -> None:
+        """Raises what the database or the disk raises; the entry it happened at then waits for the next turn."""
+        try:
+            for entry, picture in self._entries():
+                self._take(entry, picture)
+                if self._is_over():
+                    break
+        finally:
+            for _entry, picture in self._ahead:
+                if picture:
+                    picture.cancel()
+        self._close()
+
+    # --- One entry ---
+
+    def _take(self, entry: Entry, picture: Future[Picture] | None) -> None:
+        if picture is None:
+            pipeline.advance(self.camera, entry)
+            return
+        self._note_lag(entry)
+        try:
+            decoded = picture.result()
+        except Exception as error:
+            self._skip(entry, error)
+        else:
+            try:
+                pipeline.process(self.camera, entry, decoded)
+            except (DatabaseError, OSError):
+                raise  # The frame is good; it waits for a database or a disk that answers.
+            except Exception as error:
+                self._skip(entry, error)
+        self.frames += 1
+        self._last_frame_at = time.monotonic()
+
+    def _skip(self, entry: Entry, error: Exception) -> None:
+        logger.error("camera %d: frame %d of stream %s failed", self.camera.id, entry.seq, entry.stream, exc_info=error)
+        pipeline.skip(self.camera, entry)
+
+    def _note_lag(self, entry: Entry) -> None:
+        """A camera far behind is catching up, until its backlog is under a second."""
+        backlog_s = time.time() - entry.received_at
+        catching_up = backlog_s > (CAUGHT_UP_S if self.camera.last.catching_up else settings.MAX_LAG_S)
+        if catching_up != self.camera.last.catching_up:
+            logger.info("camera %d: %s", self.camera.id, "catching up" if catching_up else "caught up")
+            self.camera.last = replace(self.camera.last, catching_up=catching_up)
+
+    # --- The order of entries ---
+
+    def _entries(self) -> Iterator[tuple[Entry, Future[Picture] | None]]:
+        """The log's entries in order, pictures decoded up to AHEAD frames before they are asked for."""
+        read_n = self.camera.last.n
+        batch: deque[Entry] = deque()
+        while True:
+            if not batch:
+                batch.extend(self.camera.spool.after(read_n, limit=BATCH))
+                if batch:
+                    read_n = batch[-1].n
+            while batch and sum(picture is not None for _entry, picture in self._ahead) < AHEAD:
+                entry = batch.popleft()
+                self._ahead.append((entry, self._decode(entry)))
+            if self._ahead:
+                yield self._ahead.popleft()
+            elif not self._linger(read_n):
+                return
+
+    def _decode(self, entry: Entry) -> Future[Picture] | None:
+        if entry.kind is not Kind.ADMITTED:
+            return None
+        return self.host.decoder.submit(pipeline.decode, self.camera.spool, entry, self.camera.detector)
+
+    def _linger(self, read_n: int) -> bool:
+        """Waits for the next entry; whether there is one."""
+        began = time.monotonic()
+        try:
+            while time.monotonic() - self._last_frame_at < settings.LINGER_S:
+                if self.camera.spool.last_n() > read_n:
+                    return True
+                if self._is_over(idle=True):
+                    break
+                time.sleep(POLL_S)
+            return False
+        finally:
+            self.idle_s += time.monotonic() - began
+
+    # --- The end of the turn ---
+
+    def _is_over(self, *, idle: bool = False) -> bool:
+        now = time.monotonic()
+        self._keep_bell(now)
+        if self.host.is_stopping or now - self.started > LONGEST_S:
+            return True
+        busy_s = now - self.started - self.idle_s
+        slice_is_over = idle or busy_s >= settings.SLICE_S
+        if not (slice_is_over or self.camera.last.catching_up) or now - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = now
+        running, catching = self.host.waiting()
+        if self.camera.last.catching_up and running:
+            return slice_is_over or self.host.share.catching_s + busy_s > self.host.share.running_s
+        return slice_is_over and bool(running or catching)
+
+    def _keep_bell(self, now: float) -> None:
+        if now - self._kept_at > bell.FLAG_S / 3:
+            self._kept_at = now
+            with suppress(redis.RedisError):
+                bell.keep(self.camera.id)
+
+    def _close(self) -> None:
+        busy_s = time.monotonic() - self.started - self.idle_s
+        self.host.share.spent(busy_s, catching_up=self.camera.last.catching_up)
+        self.host.heartbeat.measured(busy_s, self.frames)
+        pipeline.rest(self.camera)
