@@ -76,7 +76,7 @@ def create(camera: Camera, *, by: User | None) -> Link:
 
 
 def find(token: str) -> tuple[Enrolment | None, Standing]:
-    enrolment = Enrolment.objects.select_related("camera").filter(token_hash=hash_of(token)).first()
+    enrolment = Enrolment.objects.select_related("camera__unit").filter(token_hash=hash_of(token)).first()
     return enrolment, _standing(enrolment)
 
 

@@ -1,0 +1,54 @@
+"""A camera's state in a word and a tone, for the admin's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from cameras import analysis
+from cameras.models import Camera
+from cameras.status import CameraStatus, Limits, State, describe
+
+LOOKS: dict[State, tuple[str | Promise, str]] = {
+    "live": (_("people in view"), "good"),
+    "quiet": (_("quiet"), "calm"),
+    "behind": (_("behind"), "warn"),
+    "frozen": (_("frozen picture"), "ice"),
+    "silent": (_("silent"), "bad"),
+    "unanalysed": (_("not analysed"), "violet"),
+    "off": (_("switched off"), "off"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """What a camera's lamp shows; the hint says since when."""
+
+    tone: str
+    word: str
+    hint: str
+
+
+def lit(cameras: Iterable[Camera]) -> list[Camera]:
+    """The same cameras, each with its `lamp`; the state of analysis is asked once for all."""
+    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5) as connection:
+        state = analysis.look(connection)
+    limits = Limits(silent_s=settings.SILENT_S, max_lag_s=settings.MAX_LAG_S)
+    cameras = list(cameras)
+    for camera in cameras:
+        status = describe(camera.pk, is_enabled=camera.is_enabled, analysis=state, limits=limits)
+        camera.lamp = lamp_of(status)
+    return cameras
+
+
+def lamp_of(status: CameraStatus) -> Lamp:
+    word, tone = LOOKS[status.state]
+    since = str(naturaltime(datetime.fromtimestamp(status.since, UTC))) if status.since else ""
+    return Lamp(tone, str(word), since)
