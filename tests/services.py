@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "YOLO_OFFLINE": "1",
 }
 os.environ.update(ENVIRONMENT)
+(FOLDER / "var" / "static").mkdir(parents=True)  # WhiteNoise warns where there is none.
 OWNER_PID = os.getpid()
 
 
