@@ -62,6 +62,7 @@ def prepare() -> list[str]:
             raise StartError(str(error)) from None
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
     settings.METRICS_DIR.mkdir(parents=True)
+    (settings.RUN_DIR / "detector.json").unlink(missing_ok=True)  # Of the last run; the workers write it anew.
     compile_catalogues()
     call_command("collectstatic", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
@@ -88,6 +89,7 @@ def programs() -> list[supervise.Program]:
     ready = {
         "valkey": lambda: answers(socket.AF_UNIX, str(settings.VALKEY_SOCKET)),
         "web": lambda: answers(socket.AF_INET, ("127.0.0.1", settings.PORT)),
+        "analysis": (settings.RUN_DIR / "detector.json").exists,
     }
     counts = {
         "valkey": int(settings.IS_VALKEY_EMBEDDED),
@@ -114,7 +116,9 @@ def announcement(said: list[str]) -> list[str]:
     from detections import weights
 
     lines = [f"Omil {settings.VERSION} serves {'  '.join(f'{url}/' for url in settings.SITE_URLS)}", *said]
-    lines += weights.status().lines()
+    detector = weights.status()
+    lines += [f"Detector: {detector.name or 'still loading; /healthz tells'}"]
+    lines += [line for line in (detector.reason, detector.advice) if line]
     if settings.HTTPS and settings.TLS_CERTIFICATE is None:
         served = authority.current()
         lines += [f"Devices trust this server by {settings.TRUST_URL}, where they must see the fingerprint"]
