@@ -44,7 +44,7 @@ def parse(message: bytes, *, camera_id: int, stream: str, received_at: float, ma
     if len(message) - HEADER.size > max_bytes:
         raise BadFrame("too_large", seq=seq)
     if len(message) == HEADER.size:
-        raise BadFrame("empty", seq=seq)
+        raise BadFrame("empty_message", seq=seq)
     return Frame(camera_id, stream, seq, captured_at, received_at, message[HEADER.size :])
 
 

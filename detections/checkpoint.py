@@ -21,7 +21,6 @@ class Checkpoint:
 
     n: int = 0
     captured_at: float = 0.0
-    last_box_at: float = 0.0
     outcome: int = 0
     people: int = 0
     catching_up: bool = False

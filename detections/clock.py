@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MINUTE_S = 60.0
 STALE_LINK_S = 120.0
+RETENTION_S = 600.0
 LONG_LOG = 256  # Entries that nobody asked for are taken in once there are so many.
 COUNTS = [name for name in Tally.__slots__]
 
@@ -39,6 +40,7 @@ class Clock:
         self.now = now
         self._watches: dict[int, Watch] = {}
         self._cleaned_at = 0.0
+        self._expired_at = 0.0
         self._said: dict[int, str] = {}
 
     def tick(self) -> None:
@@ -90,7 +92,9 @@ class Clock:
                 self._watches.pop(camera_id, None)
         for watch in self._watches.values():
             watch.clean(self.now())
-        retention.expire(self.now())
+        if self.now() - self._expired_at >= RETENTION_S:
+            self._expired_at = self.now()
+            retention.expire(self.now())
 
 
 class Watch:
@@ -118,7 +122,7 @@ class Watch:
         while batch := self.spool.after(self._last_n):
             self._last_n = batch[-1].n
             for entry in batch:
-                if entry.kind in VERDICTS:
+                if entry.kind in VERDICTS or entry.kind is Kind.BUSY:
                     self._heard_at = max(self._heard_at, entry.received_at)
 
     def _note_silence(self, now: float) -> None:
