@@ -6,19 +6,23 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedModulesStorage(CompressedManifestStaticFilesStorage):
-    """Rewrites `import … from "./x.js";` and `new URL("./x.js", import.meta.url)` so that no browser mixes two versions.
+    """Rewrites the relative names in import, export … from, import() and new URL(…, import.meta.url).
 
-    An import is only seen with its closing semicolon; tests/omil/test_staticfiles.py finds one without.
+    No browser then mixes the modules of two versions. Django's own patterns for imports are not used: they take an import
+    without names for the beginning of the next statement, hash a name twice, and stumble over names that are no path.
     """
 
-    support_js_module_import_aggregation = True
     patterns = (
         *CompressedManifestStaticFilesStorage.patterns,
         (
             "*.js",
             (
                 (
-                    r"""(?P<matched>new\s+URL\(\s*['"](?P<url>\.{1,2}/[^'"]+)['"]\s*,\s*import\.meta\.url\s*\))""",
+                    r"""(?P<matched>(?P<before>\bfrom\s*|\bimport\s*\(?\s*)["'](?P<url>\.{1,2}/[^"'\n]+\.m?js)["'])""",
+                    """%(before)s"%(url)s\"""",
+                ),
+                (
+                    r"""(?P<matched>\bnew\s+URL\(\s*["'](?P<url>\.{1,2}/[^"'\n]+\.m?js)["']\s*,\s*import\.meta\.url\s*\))""",
                     """new URL("%(url)s", import.meta.url)""",
                 ),
             ),
