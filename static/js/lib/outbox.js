@@ -80,6 +80,10 @@ export class Outbox {
     this.connectionLost();
   }
 
+  clear() {
+    for (const frame of [...this.#frames]) this.#lose(frame);
+  }
+
   connectionLost() {
     for (const frame of this.#frames) frame.sentMs = null;
   }

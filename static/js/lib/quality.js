@@ -1,4 +1,5 @@
-// Chooses rate, size and JPEG quality from what the server and the line can take. Pure: the time is passed in.
+// Chooses rate, size and JPEG quality from what the line can take; a busy server lowers its target by itself.
+// Pure: the time is passed in.
 
 const STEPS = [
   { scale: 1, quality: 0.85 },
@@ -8,20 +9,17 @@ const STEPS = [
 ];
 const LONGEST_PX = 1280;
 const SMALLEST_PX = 320;
-const SLOWEST_FPS = 1;
+const FASTEST_FPS = 15;
+const SLOWEST_FPS = 0.5;
 const DOWN_AFTER_MS = 3_000;
 const UP_AFTER_MS = 15_000;
-const BUSY_AFTER_MS = 1_000;
-const EASE_AFTER_MS = 2_000;
 
 export class Quality {
   #step = 0;
   #rttMs = null;
   #credit = 1;
   #targetFps = 5;
-  #busyFactor = 1;
   #steppedMs = 0;
-  #busyMs = 0;
   #maxBytes = 1_000_000;
   #natural = 640;
 
@@ -33,7 +31,7 @@ export class Quality {
   get settings() {
     const { scale, quality } = STEPS[this.#step];
     const longest = Math.min(LONGEST_PX, this.#natural);
-    const fps = Math.min(this.#targetFps, this.#lineFps) * this.#busyFactor;
+    const fps = Math.min(FASTEST_FPS, this.#targetFps, this.#lineFps);
     return {
       fps: Math.max(Math.min(SLOWEST_FPS, this.#targetFps), Math.round(fps * 10) / 10),
       longestPx: Math.max(Math.min(SMALLEST_PX, longest), Math.round(longest * scale)),
@@ -58,17 +56,10 @@ export class Quality {
     if (bytes > this.#maxBytes) this.#goTo(this.#step + 1, nowMs);
   }
 
-  answer({ verdict, rttMs, credit, targetFps }, nowMs) {
+  answer({ rttMs, credit, targetFps }, nowMs) {
     this.#rttMs = this.#rttMs === null ? rttMs : 0.8 * this.#rttMs + 0.2 * rttMs;
     this.#credit = credit ?? this.#credit;
     this.#targetFps = targetFps ?? this.#targetFps;
-    if (verdict === "busy" && nowMs - this.#busyMs > BUSY_AFTER_MS) {
-      this.#busyFactor = Math.max(0.1, this.#busyFactor / 2);
-      this.#busyMs = nowMs;
-    } else if (verdict !== "busy" && nowMs - this.#busyMs > EASE_AFTER_MS && this.#busyFactor < 1) {
-      this.#busyFactor = Math.min(1, this.#busyFactor + 0.1);
-      this.#busyMs = nowMs - EASE_AFTER_MS + BUSY_AFTER_MS;
-    }
     const isSlow = this.#lineFps < this.#targetFps;
     const isEasy = this.#lineFps > 2.5 * this.#targetFps;
     if (isSlow && nowMs - this.#steppedMs > DOWN_AFTER_MS) this.#goTo(this.#step + 1, nowMs);

@@ -1,0 +1,149 @@
+// One camera's tile: its newest picture, the boxes that belong to that very picture, its lamp, and who is there now.
+
+import { BoxLayer } from "./box_layer.js";
+import { clockText, countText, durationText, text } from "../lib/texts.js";
+
+const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
+const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in which the picture shown is the present one.
+const KEPT_TRACKS = 32;
+
+export class Tile {
+  #tracks = new Map(); // By sequence number, for pictures still to come.
+  #visits = new Map();
+  #chips = new Map();
+  #status = null;
+  #lastCapturedAt = null;
+  #shownSeq = null;
+  isInView = true;
+
+  constructor(element) {
+    this.element = element;
+    this.slug = element.dataset.camera;
+    this.name = element.dataset.name;
+    const part = (name) => element.querySelector(`[data-${name}]`);
+    this.parts = {
+      note: part("note"), count: part("count"), word: part("status-word"), rate: part("rate"), there: part("there"),
+    };
+    this.canvas = part("picture");
+    this.layer = new BoxLayer(part("overlay"), this.canvas);
+    part("expand").addEventListener("click", () => this.toggleFullScreen());
+  }
+
+  get people() {
+    return [...this.#visits.values()].filter((visit) => visit.state === "present").length;
+  }
+
+  /** Whether somebody should look after this camera. */
+  get isTroubled() {
+    return this.#status !== null && !["live", "quiet", "off"].includes(this.#status.status);
+  }
+
+  status(message) {
+    this.#status = message;
+    this.name = message.name;
+    this.#lastCapturedAt = message.last_captured_at ?? this.#lastCapturedAt;
+    this.#show();
+  }
+
+  /** The line is gone: nothing shown here may pass for the present. */
+  forget() {
+    this.#status = null;
+    this.#tracks.clear();
+    this.#visits.clear();
+    this.#show();
+  }
+
+  tracks(message) {
+    this.#tracks.set(message.seq, message);
+    if (this.#tracks.size > KEPT_TRACKS) this.#tracks.delete(this.#tracks.keys().next().value);
+    if (message.seq === this.#shownSeq) this.#drawBoxes(message.seq);
+  }
+
+  /** Draws the picture together with its boxes. */
+  async picture({ seq, capturedAt, jpeg }) {
+    const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+    const { width, height } = bitmap;
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      Object.assign(this.canvas, { width, height });
+      this.element.style.setProperty("--ratio", width / height);
+    }
+    this.canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
+    bitmap.close();
+    this.#shownSeq = seq;
+    this.#lastCapturedAt = capturedAt;
+    this.#drawBoxes(seq);
+    if (this.element.dataset.pictured !== "true") {
+      this.element.dataset.pictured = "true";
+      this.#show();
+    }
+  }
+
+  visit({ event, visit }) {
+    if (visit.state === "ended" || event === "ended") this.#visits.delete(visit.id);
+    else this.#visits.set(visit.id, visit);
+    this.#show();
+  }
+
+  tick(now) {
+    for (const [id, visit] of this.#visits) {
+      const chip = this.#chips.get(id);
+      if (chip) this.#write(chip, durationText((visit.state === "present" ? now : visit.last_seen) - visit.first_seen));
+    }
+    this.layer.tick((id) => this.#visits.get(id), now);
+  }
+
+  async toggleFullScreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await this.element.requestFullscreen?.().catch(() => {}); // Not every browser lets a page do it (phones).
+  }
+
+  #drawBoxes(seq) {
+    const isPresent = !this.#status || SEEING.has(this.#status.status);
+    const boxes = (isPresent && this.#tracks.get(seq)?.boxes) || [];
+    this.layer.draw(boxes);
+    this.element.dataset.boxes = boxes.length;
+    this.element.dataset.seq = seq;
+  }
+
+  #show() {
+    const { status = "unknown", since = 0, fps = 0, lag_s: lagS = 0 } = this.#status ?? {};
+    const { element, parts } = this;
+    const hasEver = since > 0 || this.#lastCapturedAt !== null;
+    const key = status === "silent" && !hasEver ? "never" : status;
+    element.dataset.status = status;
+    element.dataset.people = this.people;
+    parts.word.dataset.lamp = LAMPS[status] ?? "off";
+    this.#write(parts.word, text(`status.${key}`, { time: clockText(since || this.#lastCapturedAt || 0) }));
+    const rate = status === "behind" && lagS >= 1 ? text("lag", { seconds: lagS.toFixed(0) }) : text("rate", { fps: fps.toFixed(1) });
+    this.#write(parts.rate, SEEING.has(status) ? rate : "");
+    const isStale = !SEEING.has(status) && element.dataset.pictured === "true" && this.#lastCapturedAt;
+    this.#write(parts.note, isStale ? text("lastPicture", { time: clockText(this.#lastCapturedAt) }) : "");
+    parts.count.hidden = this.people === 0;
+    this.#write(parts.count, countText("people", this.people));
+    if (!SEEING.has(status) && this.#shownSeq !== null) this.#drawBoxes(this.#shownSeq);
+    this.#showThere();
+  }
+
+  #showThere() {
+    for (const [id, chip] of this.#chips) {
+      if (!this.#visits.has(id)) {
+        chip.remove();
+        this.#chips.delete(id);
+      }
+    }
+    for (const [id, visit] of this.#visits) {
+      if (!this.#chips.has(id)) {
+        const chip = document.createElement("li");
+        this.#chips.set(id, chip);
+        this.parts.there.append(chip);
+      }
+      const chip = this.#chips.get(id);
+      chip.className = visit.state === "present" ? "chip people" : "chip open";
+      chip.title = text(`visit.${visit.state}`);
+    }
+  }
+
+  #write(element, value) {
+    if (element.textContent !== value) element.textContent = value;
+  }
+}

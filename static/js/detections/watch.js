@@ -1,0 +1,74 @@
+// Joins the live connection with the tiles and the list of visits of a page; the dashboard and a camera's page use it.
+
+import { pageClock } from "../lib/page_clock.js";
+import { Live } from "../lib/live.js";
+import { socketUrl } from "../lib/protocol.js";
+import { text } from "../lib/texts.js";
+import { Tile } from "./tile.js";
+
+const LAMPS = { connecting: "warn", open: "good", waiting: "bad", refused: "bad" };
+
+/** Starts everything on `root` and returns its tiles. `onChange` is called after every message that changed something. */
+export function watch(root, { feed, onChange = () => {} }) {
+  const tiles = new Map([...root.querySelectorAll("[data-tile]")].map((element) => [element.dataset.camera, new Tile(element)]));
+  const held = new Map(); // Pictures of tiles that nobody sees: not answered, so that no others come.
+  const now = pageClock(root.dataset.now);
+  const line = document.querySelector("span[data-line]");
+  let wasOpen = false;
+
+  const live = new Live({
+    url: socketUrl(root.dataset.socket),
+    cameras: [...tiles.keys()],
+    on: {
+      state(state) {
+        root.dataset.line = line.dataset.line = state;
+        line.dataset.lamp = LAMPS[state];
+        line.textContent = text(`line.${state}`);
+        held.clear();
+        if (state === "waiting" || state === "refused") for (const tile of tiles.values()) tile.forget();
+        // What happened while the line was down is read again from the server.
+        if (state === "open" && wasOpen) document.querySelector("[data-feed]")?.dispatchEvent(new Event("omil:reconnected"));
+        wasOpen ||= state === "open";
+        onChange();
+      },
+      camera(message) {
+        tiles.get(message.camera)?.status(message);
+        onChange();
+      },
+      tracks: (message) => tiles.get(message.camera)?.tracks(message),
+      visit(message) {
+        tiles.get(message.camera)?.visit(message);
+        feed.visit(message);
+        onChange();
+      },
+      async picture(picture) {
+        const tile = tiles.get(picture.camera);
+        if (tile && !tile.isInView) return held.set(picture.camera, picture);
+        try {
+          await tile?.picture(picture);
+        } catch {
+          if (tile) tile.element.dataset.broken = picture.seq; // The next one may be whole.
+        }
+        live.acknowledge(picture);
+      },
+    },
+  });
+
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      tiles.get(target.dataset.camera).isInView = isIntersecting;
+      const picture = held.get(target.dataset.camera);
+      if (!isIntersecting || !picture) continue;
+      held.delete(target.dataset.camera);
+      live.acknowledge(picture); // It is old by now: shown is the next one.
+    }
+  });
+  for (const tile of tiles.values()) observer.observe(tile.element);
+  setInterval(() => {
+    const seconds = now();
+    for (const tile of tiles.values()) tile.tick(seconds);
+    feed.tick(seconds);
+  }, 500);
+  live.connect();
+  return tiles;
+}
