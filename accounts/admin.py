@@ -134,6 +134,7 @@ class UnitAdmin(ScopedAdmin):
     """Units; only a superuser makes and removes them."""
 
     list_display = ["name", "slug", "members"]
+    ordering = ["name"]
     search_fields = ["name"]
     readonly_fields = ["slug"]
     fields = ["name", "slug"]

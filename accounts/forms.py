@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordMixin, UsernameField
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -25,29 +26,40 @@ class LogInForm(AuthenticationForm):
         return self.has_error("__all__", code="pending")
 
 
-class SignUpForm(BaseUserCreationForm):
+class SignUpForm(SetPasswordMixin, forms.Form):
     """Asks for an account; whether the name is taken is not told, for that would list who has one."""
 
+    username = UsernameField(
+        label=_("Username"),
+        max_length=150,
+        validators=[User.username_validator],
+        help_text=_("Letters, digits and @/./+/-/_ only."),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "username"}),
+    )
+    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
+    first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
     asked_unit = forms.ModelChoiceField(Unit.objects.all(), label=_("Unit"), required=False)
+    password1, password2 = SetPasswordMixin.create_password_fields()
 
-    class Meta:
-        model = User
-        fields = ("username", "last_name", "first_name", "asked_unit")
-
-    def validate_unique(self) -> None:
-        """Leaves the name to save_unless_taken()."""
-
-    def validate_constraints(self) -> None:
-        """Leaves the name to save_unless_taken()."""
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        self.validate_passwords()
+        self.validate_password_for_user(self._account())
+        return cleaned
 
     def save_unless_taken(self) -> User | None:
         """The new account, waiting; None where the name is taken, which takes as long."""
-        if User.objects.filter(username__iexact=self.cleaned_data["username"]).exists():
-            make_password(self.cleaned_data["password1"])
+        user = self._account()
+        user.set_password(self.cleaned_data["password1"])
+        if User.objects.filter(username__iexact=user.username).exists():
             return None
         try:
             with transaction.atomic():
-                user: User = self.save()
-                return user
+                user.save()
         except IntegrityError:
             return None
+        return user
+
+    def _account(self) -> User:
+        fields = ("username", "last_name", "first_name", "asked_unit")
+        return User(**{name: self.cleaned_data[name] for name in fields if name in self.cleaned_data})
