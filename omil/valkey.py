@@ -43,5 +43,5 @@ def command(socket: Path, *, max_memory: int) -> list[str]:
         *("--maxmemory", str(max_memory)),
         *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no"),
-        *("--loglevel", "warning"),
+        *("--loglevel", "nothing"),  # It warns of what matters only where a server saves to disk; errors go to stderr.
     ]

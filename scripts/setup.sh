@@ -109,19 +109,19 @@ torch=$(grep -oE '^torch==[0-9.]+' requirements-torch.txt)
 if [ "$(pip list --format freeze 2>/dev/null | grep -oE '^torch==[0-9.]+' || true)" != "$torch" ]; then
     if has nvidia-smi && nvidia-smi -L >/dev/null 2>&1; then
         say "installing $torch for the GPU (some GB, once)"
-        pip install --quiet "$torch"
+        pip install -qq "$torch"
     else
         say "installing $torch for the CPU (some 200 MB, once)"
-        pip install --quiet --no-deps "$torch+cpu" 2>/dev/null ||
-            pip install --quiet --no-deps --retries 1 --timeout 15 \
+        pip install -qq --no-deps "$torch+cpu" 2>/dev/null ||
+            pip install -qq --no-deps --retries 1 --timeout 15 \
                 --index-url "${OMIL_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" "$torch" 2>/dev/null ||
-            { say "no build for the CPU can be reached; installing the usual one (some GB)"; pip install --quiet "$torch"; }
+            { say "no build for the CPU can be reached; installing the usual one (some GB)"; pip install -qq "$torch"; }
     fi
 fi
 
 say "installing the Python packages (some 500 MB, once)"
-pip install --quiet --require-hashes --no-deps -r requirements.txt
-[ "$kind" = run ] || pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
+pip install -qq --require-hashes --no-deps -r requirements.txt
+[ "$kind" = run ] || pip install -qq --require-hashes --no-deps -r requirements-dev.txt
 
 [ "$kind" = run ] || cat requirements-torch.txt requirements.txt scripts/setup.sh | sha256sum | cut -d' ' -f1 >.venv/.omil-run
 echo "$wanted" >"$stamp"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from detections import weights
+from omil import authority, startup
+from omil.startup import StartError
+
+ROOT = Path(__file__).parents[2]
+HOLDER = """
+import sys, django
+django.setup()
+from pathlib import Path
+from omil import startup
+with startup.held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "lock")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_data_folder_is_held_by_one_at_a_time(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with (
+        pytest.raises(StartError, match=rf"already runs on .* \(process {holder.pid}\).*OMIL_DATA_DIR and PORT"),
+        startup.held(tmp_path / "lock"),
+    ):
+        pass
+
+
+def test_a_killed_holder_blocks_nobody(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.wait()
+    with startup.held(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_taken_port_is_named_with_its_variable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=f"Port {port} cannot be used .* Choose another with PORT"):
+            startup.check_port("PORT", port)
+    startup.check_port("PORT", port)
+
+
+def test_a_port_left_by_a_server_that_was_killed_can_be_used_at_once() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        server.accept()[0].close()  # Our side closes first and lingers in TIME_WAIT.
+        client.close()
+    startup.check_port("PORT", port)
+
+
+def names() -> list[str]:
+    return [program.name for program in startup.programs()]
+
+
+def test_every_process_runs_unless_a_setting_makes_it_needless(settings: Settings) -> None:
+    settings.IS_VALKEY_EMBEDDED, settings.ANALYSIS_WORKERS, settings.HTTPS = True, 1, False
+    assert names() == ["valkey", "web", "ingest", "clock", "analysis"]
+    settings.IS_VALKEY_EMBEDDED, settings.ANALYSIS_WORKERS, settings.HTTPS = False, 2, True
+    settings.TLS_CERTIFICATE = None
+    assert names() == ["web", "trust", "ingest", "clock", "analysis.1", "analysis.2"]
+    settings.TLS_CERTIFICATE = Path("/etc/ssl/gate.pem")
+    assert "trust" not in names()
+
+
+def test_processes_run_on_this_very_python() -> None:
+    assert {program.argv[0] for program in startup.programs()} == {sys.executable}
+
+
+def test_a_process_is_ready_when_it_answers(settings: Settings, tmp_path: Path) -> None:
+    programs = {program.name: program for program in startup.programs()}
+    settings.VALKEY_SOCKET = tmp_path / "s"
+    assert not startup.answers(socket.AF_UNIX, str(tmp_path / "s"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        assert startup.answers(socket.AF_UNIX, str(tmp_path / "s"))
+    assert not programs["analysis"].is_ready()
+    weights.announce(name="yolo26n", is_fallback=False)
+    assert programs["analysis"].is_ready()
+
+
+def test_the_announcement_says_where_who_and_with_what(settings: Settings) -> None:
+    settings.HTTPS, settings.SITE_URLS = False, ["http://localhost:8000"]
+    weights.announce(name="yolo26n · OpenVINO", is_fallback=False)
+    told = "\n".join(startup.announcement(["Log in as admin / secret"]))
+    assert "http://localhost:8000/" in told
+    assert "Log in as admin / secret" in told
+    assert "Detector: yolo26n · OpenVINO" in told
+    assert "trust" not in told
+
+
+def test_on_the_fallback_it_says_how_to_add_weights() -> None:
+    weights.announce(name="moving regions", is_fallback=True, reason="There is no model file.")
+    told = "\n".join(startup.announcement([]))
+    assert "moving regions" in told
+    assert "There is no model file." in told
+    assert "prepare_models" in told
+
+
+def test_over_https_it_says_how_devices_come_to_trust_it(settings: Settings, tmp_path: Path) -> None:
+    settings.HTTPS, settings.OMIL_HOSTS, settings.TLS_DIR = True, ["gate.local"], tmp_path
+    settings.TLS_CERTIFICATE = settings.TLS_KEY = None
+    settings.TRUST_URL = "http://gate.local:8001/"
+    told = "\n".join(startup.announcement([]))
+    assert "http://gate.local:8001/" in told
+    assert authority.fingerprint(authority.current().root()) in told
+
+
+def test_a_catalogue_is_compiled_when_it_is_newer(settings: Settings, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+    folder = tmp_path / "locale" / "ko" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    source, compiled = folder / "django.po", folder / "django.mo"
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    source.write_text(header + 'msgid "Gate"\nmsgstr "정문"\n')
+    startup.compile_catalogues()
+    assert "정문".encode() in compiled.read_bytes()
+    first = compiled.stat().st_mtime_ns
+    startup.compile_catalogues()
+    assert compiled.stat().st_mtime_ns == first
+    source.write_text(header + 'msgid "Gate"\nmsgstr "후문"\n')
+    os.utime(source, (first / 1e9 + 5, first / 1e9 + 5))
+    startup.compile_catalogues()
+    assert "후문".encode() in compiled.read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["django.mo", "django.po"]
