@@ -10,9 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from detections import fetch, weights
-from detections.runtimes import OnnxRunner, OpenVinoRunner
+from detections.detector import on_cpu, warm
 from detections.weights import Exported, WeightsError
-from detections.yolo import YoloDetector
 
 
 class Command(BaseCommand):
@@ -20,7 +19,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # It runs before the database is there.
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--first-run", action="store_true", help="fetch only if never tried; succeed without a model")
+        parser.add_argument("--first-run", action="store_true", help="fetch only once; succeed without a model")
         parser.add_argument("--offline", action="store_true", help="never fetch")
 
     def handle(self, *args: Any, first_run: bool, offline: bool, **options: Any) -> None:
@@ -43,19 +42,14 @@ class Command(BaseCommand):
         self._verify(found)
 
     def _verify(self, found: Exported) -> None:
-        """One inference at each size the product uses; for people the time of a second one."""
+        """Runs the model at each size the product uses, and says how long a picture takes once it is warm."""
         for use, size in (("analysis", settings.IMAGE_SIZE), ("gate", settings.GATE_IMAGE_SIZE)):
-            try:
-                try:
-                    detector = YoloDetector(OpenVinoRunner(found.model, threads=2), found.traits, size=size)
-                except ImportError:
-                    detector = YoloDetector(OnnxRunner(found.model, threads=2), found.traits, size=size)
-                prepared = detector.prepare(np.full((360, 640, 3), 127, np.uint8))
-                detector.detect(prepared, 0)
-                began = time.perf_counter()
-                detector.detect(prepared, 0)
-            except Exception as error:  # Whatever a runtime raises.
-                raise WeightsError(f"{found.model} does not run: {error}") from error
+            detector = warm(found, on_cpu(found, threads=settings.INFERENCE_THREADS), size=size)
+            if detector is None:
+                raise WeightsError(f"{found.model} does not run on this machine; the log says why.")
+            prepared = detector.prepare(np.full((360, 640, 3), 127, np.uint8))
+            began = time.perf_counter()
+            detector.detect(prepared, 0)
             self._say(f"Ready for {use}: {detector.name}, {1000 * (time.perf_counter() - began):.0f} ms a picture")
 
     def _say(self, line: str) -> None:

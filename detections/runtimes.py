@@ -1,0 +1,109 @@
+"""Runs an exported model on the CPU: OpenVINO, or ONNX Runtime where OpenVINO cannot be imported. Loads no torch.
+
+Both read the same ONNX file and compile it per tensor shape: a fixed shape runs faster than a variable one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHAPES_KEPT = 8  # Cameras of more different aspect ratios than this recompile (0.3 s) when they alternate.
+
+
+class Runner(Protocol):
+    """A model ready to run; safe to call from several threads."""
+
+    name: str  # For people, complete after the first run, such as "OpenVINO · bf16".
+
+    def __call__(self, tensor: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """From pictures (1, h, w, 3), blue first, to the model's first output."""
+
+
+class OpenVinoRunner:
+    """OpenVINO, one compiled model per tensor shape and one infer request per thread and shape."""
+
+    def __init__(self, model: Path, *, threads: int, streams: int = 1) -> None:
+        import openvino
+
+        self._ov, self._core, self._path = openvino, openvino.Core(), model
+        # Without pinning, several processes on the same cores do not all crowd the first ones.
+        self._config = {
+            "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._lock, self._local = threading.Lock(), threading.local()
+        self.name = "OpenVINO"
+
+    def __call__(self, tensor: NDArray[np.uint8]) -> NDArray[np.float32]:
+        request = self._request(tensor.shape)
+        request.infer([tensor], share_inputs=True)
+        output: NDArray[np.float32] = request.get_output_tensor(0).data
+        return output
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        compiled = self._compile(shape)
+        requests = self._local.__dict__.setdefault("requests", {})
+        known = requests.get(shape)
+        if known is None or known[0] is not compiled:
+            for old in set(requests) - set(self._compiled):
+                del requests[old]
+            known = requests[shape] = (compiled, compiled.create_infer_request())
+        return known[1]
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
+        with self._lock:
+            if shape not in self._compiled:
+                # No cache on disk: it saves 0.1 s of 0.7 and would keep 10 MB per shape and library version.
+                compiled = self._core.compile_model(self._shaped(shape), "CPU", self._config)
+                precision = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+                self.name = f"OpenVINO · {precision}"  # OpenVINO takes bf16 by itself where the processor has it.
+                self._compiled[shape] = compiled
+            self._compiled.move_to_end(shape)
+            while len(self._compiled) > SHAPES_KEPT:
+                self._compiled.popitem(last=False)
+            return self._compiled[shape]
+
+    def _shaped(self, shape: tuple[int, ...]) -> Any:
+        """The model for one tensor shape, taking bytes blue first, so that no copy of them is made outside."""
+        ov = self._ov
+        steps = ov.preprocess.PrePostProcessor(self._core.read_model(self._path))
+        tensor = steps.input().tensor()
+        tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        tensor.set_color_format(ov.preprocess.ColorFormat.BGR)
+        convert = steps.input().preprocess()
+        convert.convert_element_type(ov.Type.f32).convert_color(ov.preprocess.ColorFormat.RGB).scale(255.0)
+        steps.input().model().set_layout(ov.Layout("NCHW"))
+        model = steps.build()
+        model.reshape(list(shape))
+        return model
+
+
+class OnnxRunner:
+    """ONNX Runtime on the CPU, in 32-bit floats; slower than OpenVINO on most processors."""
+
+    name = "ONNX Runtime · f32"
+
+    def __init__(self, model: Path, *, threads: int, streams: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = max(1, threads // streams)
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # Waiting must not burn a core.
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, tensor: NDArray[np.uint8]) -> NDArray[np.float32]:
+        planes = np.ascontiguousarray(tensor[..., ::-1].transpose(0, 3, 1, 2), np.float32)
+        planes /= 255
+        output: NDArray[np.float32] = self._session.run(None, {self._input: planes})[0]
+        return output

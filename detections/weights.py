@@ -1,0 +1,211 @@
+"""Model files: where they are, what was exported from them, how they are fetched, and which detector is in use.
+
+Importing this module is cheap; torch is loaded only while a checkpoint is exported.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from detections.yolo import Traits
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED = re.compile(r"yolo(v8|v9|v10|11|12|26)[ntsmbclex]\.pt")  # Ultralytics' detection models.
+FORMAT = 1  # Of an export folder; another number is exported again.
+Report = Callable[[str], None]
+
+
+class WeightsError(Exception):
+    """A model file is missing or unusable; the text tells people what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A folder with model.onnx and what the serving side must know of it; the checkpoint may be gone."""
+
+    folder: Path
+    traits: Traits
+    checkpoint: Path | None
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.onnx"
+
+
+# --- Finding ---
+
+
+def checkpoint() -> Path | None:
+    """The file OMIL_MODEL names, if it is there: a path, or a name in MODELS_DIR or the current folder."""
+    given = Path(settings.OMIL_MODEL).expanduser()
+    if given.suffix != ".pt":
+        given = given.with_name(given.name + ".pt")
+    places = [given] if given.parent != Path() else [settings.MODELS_DIR / given, given]
+    return next((place.absolute() for place in places if place.is_file()), None)
+
+
+def expected() -> Path:
+    """Where the checkpoint belongs, for people who must put it there."""
+    given = Path(settings.OMIL_MODEL).expanduser()
+    name = given if given.suffix == ".pt" else given.with_name(given.name + ".pt")
+    return (name if name.parent != Path() else settings.MODELS_DIR / name).absolute()
+
+
+def address() -> str | None:
+    """Where the checkpoint can be downloaded, if OMIL_MODEL is a name that Ultralytics publishes."""
+    target = expected()
+    is_published = PUBLISHED.fullmatch(target.name) and target.parent == settings.MODELS_DIR
+    return f"{settings.WEIGHTS_URL}/{target.name}" if is_published else None
+
+
+def how_to_add() -> str:
+    """For people without network too, in their language."""
+    words = {"path": expected(), "address": address()}
+    if words["address"]:
+        text = _(
+            "Download %(address)s on any machine, put it at %(path)s and run “manage.py prepare_models”. "
+            "Or set OMIL_MODEL to the path of another YOLO detection model."
+        )
+    else:
+        text = _(
+            "Put a YOLO detection model (.pt) at %(path)s, or set OMIL_MODEL to the path of one, "
+            "and run “manage.py prepare_models”."
+        )
+    return text % words
+
+
+def exported() -> Exported | None:
+    """What can serve now. Without a checkpoint any export of that name will do, the newest first."""
+    source = checkpoint()
+    if source is not None:
+        return _read(_folder_of(source), source)
+    found = sorted(settings.MODELS_DIR.glob(f"{expected().stem}-*/model.json"), key=lambda path: path.stat().st_mtime)
+    return next((kept for path in reversed(found) if (kept := _read(path.parent, None))), None)
+
+
+def _folder_of(source: Path) -> Path:
+    about = source.stat()
+    digest = _sha256(source, about.st_size, about.st_mtime_ns)
+    return Path(settings.MODELS_DIR) / f"{source.stem}-{digest[:12]}"
+
+
+@lru_cache(maxsize=8)
+def _sha256(source: Path, _size: int, _mtime_ns: int) -> str:
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(folder: Path, source: Path | None) -> Exported | None:
+    from detections.yolo import Traits
+
+    try:
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if about["format"] == FORMAT and (folder / "model.onnx").is_file():
+            return Exported(folder, Traits(about["stem"], about["person"], about["end_to_end"]), source)
+    except (OSError, ValueError, KeyError):
+        pass
+    return None
+
+
+# --- Exporting ---
+
+
+def export(report: Report) -> Exported:
+    """Export the checkpoint unless that was done before; of several processes one does it and the others wait."""
+    source = checkpoint()
+    if source is None:
+        raise WeightsError(f"There is no model file. {how_to_add()}")
+    with _lock():
+        kept = _read(_folder_of(source), source)
+        if kept is None:
+            report(f"Exporting {source.name} (once; this takes some seconds) ...")
+            kept = _export(source)
+    return kept
+
+
+def _export(source: Path) -> Exported:
+    """Made in a folder of another name and renamed, so that a half-made export is never read."""
+    from detections import yolo
+
+    if not zipfile.is_zipfile(source):
+        raise WeightsError(f"{source} is damaged or no PyTorch file. {how_to_add()}")
+    folder = _folder_of(source)
+    for left_over in settings.MODELS_DIR.glob(".export-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    working = Path(tempfile.mkdtemp(prefix=".export-", dir=settings.MODELS_DIR))
+    try:
+        traits = yolo.export(source, working, size=settings.IMAGE_SIZE)
+        about = {"format": FORMAT, "source": source.name, **asdict(traits)}
+        (working / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        working.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        working.rename(folder)
+    except ModuleNotFoundError as error:
+        raise WeightsError(f"{source} cannot be exported: the package {error.name!r} is not installed.") from error
+    except Exception as error:  # Ultralytics and torch raise whatever a damaged file makes them raise.
+        logger.debug("export of %s", source, exc_info=error)
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise WeightsError(f"{source} cannot be used as a YOLO detection model: {reason}") from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return Exported(folder, traits, source)
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    settings.MODELS_DIR.mkdir(parents=True, exist_ok=True)
+    with (settings.MODELS_DIR / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# --- Which detector is in use ---
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorStatus:
+    """What the analysis worker that started last serves; `name` is empty until one has."""
+
+    name: str
+    is_fallback: bool
+    reason: str  # Why it is the fallback.
+    advice: str  # How to add weights, in the reader's language; empty when a model serves.
+
+
+def announce(*, name: str, is_fallback: bool, reason: str = "") -> None:
+    """A worker says what it serves, for `status` in other processes."""
+    body: dict[str, Any] = {"name": name, "is_fallback": is_fallback, "reason": reason, "written_at": time.time()}
+    settings.RUN_DIR.mkdir(parents=True, exist_ok=True)
+    temporary = settings.RUN_DIR / f".detector-{os.getpid()}.json"
+    temporary.write_text(json.dumps(body), encoding="utf-8")
+    temporary.replace(settings.RUN_DIR / "detector.json")
+
+
+def status() -> DetectorStatus:
+    """Cheap enough for every page: one small file is read."""
+    body: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        body = json.loads((settings.RUN_DIR / "detector.json").read_text(encoding="utf-8"))
+    is_fallback = bool(body.get("is_fallback", False))
+    advice = how_to_add() if is_fallback else ""
+    return DetectorStatus(str(body.get("name", "")), is_fallback, str(body.get("reason", "")), advice)
