@@ -37,7 +37,7 @@ class CertificateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The files to serve with; authority is None for a given certificate, whose authority is the devices' own affair."""
+    """The files to serve with; authority is None for a given certificate, whose authority devices know or not."""
 
     certificate: Path
     key: Path
@@ -76,9 +76,11 @@ def given(certificate: Path, key: Path, *, hosts: Sequence[str], now: datetime) 
         )
     uncovered = [host for host in hosts if not covers(leaf, host)]
     if uncovered:
-        raise CertificateError(f"OMIL_TLS_CERTIFICATE: {certificate} does not name {', '.join(uncovered)} of OMIL_HOSTS.")
-    notes = [f"The certificate ends on {leaf.not_valid_after_utc:%Y-%m-%d}."] if leaf.not_valid_after_utc - now < RENEW_WITH else []
-    return Served(certificate, key, None, tuple(notes))
+        missing = ", ".join(uncovered)
+        raise CertificateError(f"OMIL_TLS_CERTIFICATE: {certificate} does not name {missing} of OMIL_HOSTS.")
+    is_short = leaf.not_valid_after_utc - now < RENEW_WITH
+    notes = (f"The certificate ends on {leaf.not_valid_after_utc:%Y-%m-%d}.",) if is_short else ()
+    return Served(certificate, key, None, notes)
 
 
 def local(folder: Path, *, hosts: Sequence[str], now: datetime) -> Served:
@@ -186,9 +188,12 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _name(common_name: str) -> x509.Name:
-    # 64 letters are the most that a common name may have.
+    longest = 64  # Letters; the standard allows no more.
     return x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Omil"), x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])]
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Omil"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:longest]),
+        ]
     )
 
 

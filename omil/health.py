@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,7 +40,7 @@ class Part:
     """One part's state; the figures are for staff."""
 
     state: State
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
 
 
 def database() -> Part:
@@ -60,7 +60,8 @@ def queue() -> Part:
             memory = server.info("memory")
     except redis.RedisError as error:
         return Part("down", {"error": type(error).__name__})
-    return Part("ok", {"waiting": lengths, "memory_bytes": memory["used_memory"], "embedded": settings.IS_VALKEY_EMBEDDED})
+    figures = {"waiting": lengths, "memory_bytes": memory["used_memory"], "embedded": settings.IS_VALKEY_EMBEDDED}
+    return Part("ok", figures)
 
 
 def workers() -> Part:
@@ -161,5 +162,5 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     elif not is_staff(request):
         raise Http404
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))
+    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

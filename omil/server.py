@@ -1,4 +1,4 @@
-"""Daphne as Omil runs it: which addresses, which certificate, which limits. Called by the commands web and trust only."""
+"""Daphne as Omil runs it: which address, which certificate, which limits. Only the commands web and trust call it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESPONSE_S = 60  # Until a response begins; a stream may then go on for ever.
 
 
 class AnsweringProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """Closes an oversized message with its code, where autobahn would drop the line, and tells the application that code."""
+    """Closes an oversized message with its code, where autobahn would drop the line, and tells the application."""
 
     failByDrop = False
 
@@ -88,7 +88,7 @@ def interface() -> str:
 
 
 def tls_endpoint(served: authority.Served, port: int) -> str:
-    """Twisted's description of the endpoint. It reads one certificate from certKey and the chain's rest from the same file."""
+    """Twisted's description of the endpoint; it reads one certificate from certKey and wants the rest elsewhere."""
     parts = [f"ssl:port={port}", f"interface={interface()}"]
     parts += [f"privateKey={quoteStringArgument(str(served.key))}"]
     parts += [f"certKey={quoteStringArgument(str(served.certificate))}"]

@@ -1,4 +1,4 @@
-"""Every setting of Omil, read once from the environment through env.py; a bad value stops the start and names its variable.
+"""Every setting of Omil, read once from the environment through env.py; a bad value stops the start and is named.
 
 Times are in seconds, sizes in bytes and rates in frames per second unless the name says otherwise.
 """
@@ -226,7 +226,7 @@ STORAGES = {
 
 # Unset, `make run` starts an embedded Valkey on a socket below DATA_DIR.
 VALKEY_SOCKET = valkey.socket_path(RUN_DIR)
-VALKEY_BYTES = env.integer("OMIL_VALKEY_BYTES", 256_000_000, least=16_000_000, most=2**40)  # The embedded server's limit.
+VALKEY_BYTES = env.integer("OMIL_VALKEY_BYTES", 256_000_000, least=16_000_000, most=2**40)  # The embedded server.
 IS_VALKEY_EMBEDDED = not env.text("REDIS_URL")
 REDIS_URL = env.text("REDIS_URL") or f"unix://{quote(str(VALKEY_SOCKET))}"
 if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
@@ -261,12 +261,12 @@ RING_BYTES = env.integer("OMIL_RING_BYTES", 256_000_000, least=10_000_000, most=
 MAX_LAG_S = env.seconds("OMIL_MAX_LAG_S", 2, least=0.2)
 SPOOL_S = env.seconds("OMIL_SPOOL_S", 60, least=5)  # Waiting pictures while analysis is down or catching up.
 SPOOL_BYTES = env.integer("OMIL_SPOOL_BYTES", 512_000_000, least=10_000_000, most=2**40)  # Per camera.
-FREE_SPACE_BYTES = env.integer("OMIL_FREE_SPACE_BYTES", 500_000_000, least=0, most=2**50)  # Below it frames are refused.
+FREE_SPACE_BYTES = env.integer("OMIL_FREE_SPACE_BYTES", 500_000_000, least=0, most=2**50)  # Less: frames are refused.
 LOG_KEPT_S = env.seconds("OMIL_LOG_KEPT_S", 600, least=120)  # Judged and settled entries, for repeats and coverage.
 
 # --- Gate ----------------------------------------------------------------------------------------------------------
 
-GATE_SAMPLE = env.integer("OMIL_GATE_SAMPLE", 100, least=0, most=100_000)  # One refused frame in so many is admitted; 0: none.
+GATE_SAMPLE = env.integer("OMIL_GATE_SAMPLE", 100, least=0, most=100_000)  # One refusal in so many is admitted.
 GATE_IMAGE_SIZE = env.integer("OMIL_GATE_IMAGE_SIZE", 320, least=96, most=320)
 GATE_CONFIDENCE = env.number("OMIL_GATE_CONFIDENCE", 0.2, least=0.01, most=0.99)
 GATE_ANSWER_S = env.seconds("OMIL_GATE_ANSWER_S", 1, least=0.1)  # Analysis silent for longer: everything is admitted.
@@ -310,12 +310,14 @@ LOG_LEVEL = env.choice("OMIL_LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "E
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "omil.logs.RedactingFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "omil.logs.RedactingFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"daphne": {"level": "WARNING"}, "django.channels.server": {"level": "WARNING"}},
 }
-METRICS_DIR = RUN_DIR / "metrics"  # prometheus_client's shared counters, emptied at each start.
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(METRICS_DIR))
+# prometheus_client's shared counters, emptied at each start.
+METRICS_DIR = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(RUN_DIR / "metrics")))
 METRICS_DIR.mkdir(parents=True, exist_ok=True)
 METRICS_TOKEN = env.text("OMIL_METRICS_TOKEN")  # Lets a scraper read /metrics; otherwise staff only.

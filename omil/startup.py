@@ -1,4 +1,4 @@
-"""What has to be done before the processes may start, and what is said once they serve; `manage.py start` is the caller."""
+"""What is done before the processes start, and what is said once they serve; `manage.py start` is the caller."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_port(name: str, port: int) -> None:
 
 def prepare() -> list[str]:
     """Brings certificate, files, database, admin and models up to date; returns what to say of it when all serves."""
-    said = []
+    said: list[str] = []
     if settings.HTTPS:
         try:
             said += authority.current().notes

@@ -1,15 +1,16 @@
-"""Static files whose names carry their hash, also where one JavaScript module names another; settings.STORAGES names it."""
+"""Static files whose names carry their hash, also where one JavaScript module names another; see settings.STORAGES."""
 
 from __future__ import annotations
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class HashedModulesStorage(CompressedManifestStaticFilesStorage):
+class HashedModulesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Rewrites the relative names in import, export … from, import() and new URL(…, import.meta.url).
 
-    No browser then mixes the modules of two versions. Django's own patterns for imports are not used: they take an import
-    without names for the beginning of the next statement, hash a name twice, and stumble over names that are no path.
+    No browser then mixes the modules of two versions. Django's own patterns for imports are not used: they take an
+    import without names for the beginning of the next statement, hash a name twice, and stumble over names that are
+    no path.
     """
 
     patterns = (

@@ -100,7 +100,9 @@ class Printer:
 class Supervisor:
     """Runs the programs until it is told to stop."""
 
-    def __init__(self, programs: Iterable[Program], out: TextIO = sys.stdout, env: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, programs: Iterable[Program], out: TextIO = sys.stdout, env: Mapping[str, str] = os.environ
+    ) -> None:
         self.programs = list(programs)
         self.printer = Printer(out)
         self.env = {**env, "PYTHONUNBUFFERED": "1"}
@@ -109,7 +111,7 @@ class Supervisor:
         self.stopping = asyncio.Event()
 
     async def run(self, announce: Callable[[], Iterable[str]] = tuple) -> None:
-        """Starts everything in order, prints what announce says once all are ready, and returns when all have stopped."""
+        """Starts everything in order, prints what announce says once all are ready, returns when all have stopped."""
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             loop.add_signal_handler(number, self.stopping.set)

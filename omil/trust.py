@@ -26,6 +26,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 CERTIFICATE_PATH = "/omil-authority.crt"
 LANGUAGES = ("en", "ko")
+NOTHING = "default-src 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
-    policy: str = "default-src 'none'"
+    policy: str = NOTHING
 
 
 class TrustPage:
@@ -78,7 +79,7 @@ def page(language: str, certificate: x509.Certificate) -> Answer:
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
     assert style is not None
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = f"{NOTHING}; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return Answer(200, "text/html; charset=utf-8", text.encode(), policy)
 
 

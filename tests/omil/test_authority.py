@@ -132,7 +132,7 @@ def test_a_certificate_near_its_end_is_renewed_and_devices_go_on_trusting(tmp_pa
     before = contents(tmp_path)
     late = NOW + timedelta(days=340)
     served = authority.local(tmp_path, hosts=HOSTS, now=late)
-    assert served.notes == (f"Made a certificate for gate-server.local, 10.0.0.5, valid until 2033-05-12.",)
+    assert served.notes == ("Made a certificate for gate-server.local, 10.0.0.5, valid until 2033-05-12.",)
     assert contents(tmp_path)["authority.crt"] == before["authority.crt"]
     assert contents(tmp_path)["server.crt"] != before["server.crt"]
     assert openssl_accepts(served, served.certificate, at=late)
@@ -230,7 +230,7 @@ def test_an_expired_or_future_certificate_is_refused(tmp_path: Path, elsewhere: 
 
 def test_files_that_are_no_pem_are_refused(tmp_path: Path, elsewhere: trustme.CA) -> None:
     certificate, key = files(tmp_path, elsewhere.issue_cert("gate.example"))
-    with pytest.raises(CertificateError, match="OMIL_TLS_CERTIFICATE: .* is not a PEM certificate"):
+    with pytest.raises(CertificateError, match=r"OMIL_TLS_CERTIFICATE: .* is not a PEM certificate"):
         take(key, key)
     with pytest.raises(CertificateError, match="is not a private key"):
         take(certificate, certificate)

@@ -116,9 +116,7 @@ def settings_with(data: Path, show: str = "''", **variables: str) -> subprocess.
         ({"OMIL_MAX_LAG_S": "soon"}, "OMIL_MAX_LAG_S must be a number, not 'soon'"),
     ],
 )
-def test_a_wrong_setting_stops_the_start_and_is_named(
-    tmp_path: Path, variables: dict[str, str], message: str
-) -> None:
+def test_a_wrong_setting_stops_the_start_and_is_named(tmp_path: Path, variables: dict[str, str], message: str) -> None:
     read = settings_with(tmp_path, **variables)
     assert read.returncode == 1
     assert message in read.stderr.splitlines()[-1]

@@ -21,7 +21,7 @@ from omil.logs import RedactingFormatter, redact
         ("GET /enrol/kJ2-x_9/?next=1", "GET /enrol/***/?next=1"),
         ("https://gate.local:8000/enrol/kJ2-x_9", "https://gate.local:8000/enrol/***"),
         # Cookies, in headers and in dumps.
-        ("cookie: omil_session_8000=a; omil_device_gate=b; t=c", "cookie: omil_session_8000=***; omil_device_gate=***; t=c"),
+        ("cookie: omil_session_80=a; omil_device_x=b; t=c", "cookie: omil_session_80=***; omil_device_x=***; t=c"),
         ("{'omil_session_8000': 'abc', 'lang': 'ko'}", "{'omil_session_8000': '***', 'lang': 'ko'}"),
         # Headers.
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),

@@ -34,7 +34,7 @@ def test_it_lists_every_setting_and_no_other() -> None:
     assert sorted(row["name"] for row in ROW.finditer(README)) == sorted(settings())
 
 
-@pytest.mark.parametrize(("name", "default"), [(name, value) for name, value in settings().items() if value is not None])
+@pytest.mark.parametrize(("name", "default"), [pair for pair in settings().items() if pair[1] is not None])
 def test_it_shows_the_default_of(name: str, default: str) -> None:
     rows = {row["name"]: row["default"] for row in ROW.finditer(README)}
     assert rows[name] == default

@@ -177,7 +177,8 @@ async def test_a_body_without_end_is_hung_up_on(plain: Server, length: str) -> N
 
 async def test_a_body_within_the_limit_arrives_whole(plain: Server) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", plain.port)
-    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 499999\r\n\r\n" + bytes(499_999))
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 499999\r\n\r\n"
+    writer.write(head + bytes(499_999))
     assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"499999\r\n0\r\n\r\n")
     writer.close()
 
@@ -198,7 +199,8 @@ def test_it_serves_tls_that_the_authority_vouches_for(tmp_path: Path, settings: 
     try:
         trusting = ssl.create_default_context(cafile=str(served.authority))
         for host in hosts:
-            with socket.create_connection(("127.0.0.1", port)) as line, trusting.wrap_socket(line, server_hostname=host) as tls:
+            line = socket.create_connection(("127.0.0.1", port))
+            with trusting.wrap_socket(line, server_hostname=host) as tls:
                 assert tls.version() == "TLSv1.3"
                 certificate = tls.getpeercert(binary_form=True)
                 assert certificate is not None
@@ -208,7 +210,7 @@ def test_it_serves_tls_that_the_authority_vouches_for(tmp_path: Path, settings: 
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSVersion.TLSv1"):
             old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", port)) as line, pytest.raises(ssl.SSLError):
             old.wrap_socket(line)
@@ -249,6 +251,8 @@ def test_a_taken_port_ends_the_server_with_an_error(tmp_path: Path) -> None:
         endpoint = f"tcp:port={taken.getsockname()[1]}:interface=127.0.0.1"
         env = {**os.environ, "DJANGO_SETTINGS_MODULE": "omil.settings"}
         command = [sys.executable, "-c", APPLICATION, endpoint, str(tmp_path / "closes")]
-        ended = subprocess.run(command, env=env, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=20, check=False)
+        ended = subprocess.run(
+            command, env=env, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=20, check=False
+        )
     assert ended.returncode == 1
     assert "Couldn't listen" in ended.stderr

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def storage(settings: Settings) -> None:
 
 
 @pytest.fixture
-def collected(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+def collected(settings: Settings, tmp_path: Path) -> Path:
     """A folder of static files with three modules and a worker, collected."""
     source = tmp_path / "source" / "js"
     (source / "lib").mkdir(parents=True)
@@ -41,7 +40,7 @@ def collected(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     settings.STATIC_ROOT = tmp_path / "collected"
     storage(settings)
     call_command("collectstatic", interactive=False, verbosity=0)
-    yield tmp_path / "collected"
+    return tmp_path / "collected"
 
 
 def manifest(folder: Path) -> dict[str, str]:

@@ -219,7 +219,8 @@ async def test_what_does_not_stop_is_killed_with_what_it_started(
     code = f"""
         import signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.signal(15, 1); print("up", flush=True); {SLEEPER}'])
+        stubborn = 'import signal; signal.signal(15, signal.SIG_IGN); print("up", flush=True); {SLEEPER}'
+        child = subprocess.Popen([sys.executable, '-c', stubborn])
         print('child', child.pid, flush=True)
         time.sleep(60)
     """

@@ -92,7 +92,18 @@ async def test_each_language_has_an_address_of_its_own(page: TrustPage) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/login/", "/admin/", "/ws/live/", "/favicon.ico", "/authority.key", "//", "/ko/", "", "/../", "/omil-authority.crt/"],
+    [
+        "/login/",
+        "/admin/",
+        "/ws/live/",
+        "/favicon.ico",
+        "/authority.key",
+        "//",
+        "/ko/",
+        "",
+        "/../",
+        "/omil-authority.crt/",
+    ],
 )
 async def test_every_other_path_is_not_found(page: TrustPage, path: str) -> None:
     response = await request(page, path)
