@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.slugs import free_slug
@@ -154,14 +155,15 @@ class User(AbstractUser):
         ordering = ["username"]
         constraints = [models.UniqueConstraint(Lower("username"), name="accounts_user_name_once_in_any_case")]
 
-    @property
+    # Asked many times per page and therefore kept: an instance lives for one request, or one look of a socket.
+    @cached_property
     def may_watch(self) -> bool:
-        """Whether there is anything for this user on the dashboard; templates ask."""
+        """Whether there is anything for this user on the dashboard."""
         return Unit.objects.watchable_by(self).exists() or (may_log_in(self) and self.is_superuser)
 
-    @property
+    @cached_property
     def may_manage(self) -> bool:
-        """Whether there is anything for this user in the admin; templates ask."""
+        """Whether there is anything for this user in the admin."""
         return Unit.objects.manageable_by(self).exists() or (may_log_in(self) and self.is_superuser)
 
     def get_session_auth_hash(self) -> str:

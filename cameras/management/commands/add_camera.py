@@ -39,14 +39,14 @@ class Command(BaseCommand):
             "enrolment_url": link.url if link else None,
             "expires_at": link.expires_at.isoformat(timespec="seconds") if link else None,
         }
+        if camera.kind == Kind.PULL:
+            self.stderr.write("The address is kept, but this version does not pull pictures from it yet.")
         if options["json"]:
             self.stdout.write(json.dumps(told, ensure_ascii=False))
             return
         for name, value in told.items():
             if value:
                 self.stdout.write(f"{name}: {value}")
-        if camera.kind == Kind.PULL:
-            self.stdout.write("The address is kept; this version does not pull pictures from it yet.")
 
 
 @transaction.atomic
