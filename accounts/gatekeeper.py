@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import close_old_connections
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
@@ -25,17 +24,13 @@ def cookies_of(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def user_of(scope: Mapping[str, Any]) -> User | None:
-    """The user whose session this scope's cookie names, if session, password and account still hold. Blocks."""
+    """The user whose session this scope's cookie names, if session, password and account still hold.
+
+    Blocks; the caller, in a thread of its own, closes the connection afterwards.
+    """
     key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
     if not key:
         return None
-    try:
-        return _user_of_session(key)
-    finally:
-        close_old_connections()
-
-
-def _user_of_session(key: str) -> User | None:
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None

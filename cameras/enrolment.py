@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -133,20 +133,11 @@ def devices_of(cookies: Mapping[str, str]) -> list[Device]:
 
 
 def enrolled_device(camera_id: int, token: str | None) -> Device | None:
-    """The device this cookie proves, unless it is revoked; its camera may be switched off."""
+    """The device this cookie proves, read afresh, unless it is revoked; its camera may be switched off."""
     if not token:
         return None
     devices = Device.objects.select_related("camera").filter(camera_id=camera_id, revoked_at=None)
     return devices.filter(token_hash=hash_of(token)).first()
-
-
-def device_for(camera_id: int, token: str | None) -> Device | None:
-    """The device that may send this camera's pictures now; for sockets, since it blocks and reads afresh."""
-    try:
-        device = enrolled_device(camera_id, token)
-    finally:
-        close_old_connections()
-    return device if device and device.camera.is_enabled else None
 
 
 def touch(device: Device) -> None:

@@ -295,7 +295,7 @@ def test_a_device_is_revoked_with_one_button_and_logged(
     camera_x.refresh_from_db()
     assert device_x.revoked_at is not None
     assert (device_x.label, camera_x.name) == ("", "Gate X")
-    assert enrolment.device_for(camera_x.pk, "token") is None
+    assert enrolment.enrolled_device(camera_x.pk, "token") is None
     assert LogEntry.objects.get().get_change_message().startswith("Revoked the device")
 
 

@@ -51,7 +51,7 @@ def test_a_link_makes_one_device_and_is_used_up(camera_x: Camera, token: str) ->
     redeemed = enrolment.redeem(token, user_agent="Browser " + "x" * 500)
     assert redeemed.device.camera == camera_x
     assert redeemed.device.user_agent.startswith("Browser")
-    assert enrolment.device_for(camera_x.pk, redeemed.token) == redeemed.device
+    assert enrolment.enrolled_device(camera_x.pk, redeemed.token) == redeemed.device
     with pytest.raises(LinkRefused) as refusal:
         enrolment.redeem(token)
     assert refusal.value.standing is Standing.USED
@@ -110,29 +110,21 @@ def test_a_newer_link_ends_the_older_of_the_same_camera_only(camera_x: Camera, c
 def test_a_newer_link_leaves_devices_alone(camera_x: Camera, token: str) -> None:
     redeemed = enrolment.redeem(token)
     enrolment.create(camera_x, by=None)
-    assert enrolment.device_for(camera_x.pk, redeemed.token) == redeemed.device
+    assert enrolment.enrolled_device(camera_x.pk, redeemed.token) == redeemed.device
 
 
 def test_a_device_opens_its_own_camera_only(camera_x: Camera, camera_y: Camera, token: str) -> None:
     redeemed = enrolment.redeem(token)
-    assert enrolment.device_for(camera_y.pk, redeemed.token) is None
+    assert enrolment.enrolled_device(camera_y.pk, redeemed.token) is None
     for wrong in [None, "", redeemed.token[:-1], redeemed.device.token_hash]:
-        assert enrolment.device_for(camera_x.pk, wrong) is None
+        assert enrolment.enrolled_device(camera_x.pk, wrong) is None
 
 
 def test_a_revoked_device_opens_nothing(camera_x: Camera, token: str) -> None:
     redeemed = enrolment.redeem(token)
     assert enrolment.revoke(redeemed.device)
-    assert enrolment.device_for(camera_x.pk, redeemed.token) is None
     assert enrolment.enrolled_device(camera_x.pk, redeemed.token) is None
     assert not enrolment.revoke(redeemed.device)  # Its time stays the first.
-
-
-def test_a_device_of_a_camera_that_is_off_is_known_but_may_not_send(camera_x: Camera, token: str) -> None:
-    redeemed = enrolment.redeem(token)
-    Camera.objects.update(is_enabled=False)
-    assert enrolment.device_for(camera_x.pk, redeemed.token) is None
-    assert enrolment.enrolled_device(camera_x.pk, redeemed.token) == redeemed.device
 
 
 @pytest.mark.parametrize("https", [True, False])
