@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import os
 import shutil
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
 
@@ -63,15 +65,29 @@ def prepare() -> list[str]:
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
     settings.METRICS_DIR.mkdir(parents=True)
     (settings.RUN_DIR / "detector.json").unlink(missing_ok=True)  # Of the last run; the workers write it anew.
-    compile_catalogues()
-    call_command("collectstatic", interactive=False, verbosity=0)
-    call_command("migrate", interactive=False, verbosity=0)
-    credentials = io.StringIO()
-    call_command("ensure_admin", stdout=credentials)
-    connections.close_all()
-    # In a process of its own: what it loads must not stay in memory for as long as the product runs.
-    subprocess.run([sys.executable, settings.BASE_DIR / "manage.py", "prepare_models", "--first-run"], check=False)  # noqa: S603
+    # Beside the rest, and in a process of its own, for what it loads must not stay in memory while the product runs.
+    command = [*supervise.BOUND_TO_US, sys.executable, "manage.py", "prepare_models", "--first-run"]
+    with subprocess.Popen(command, cwd=settings.BASE_DIR):  # noqa: S603
+        compile_catalogues()
+        collect_static_files()
+        call_command("migrate", interactive=False, verbosity=0)
+        credentials = io.StringIO()
+        call_command("ensure_admin", stdout=credentials)
+        connections.close_all()
     return [*said, f"Log in as {credentials.getvalue().strip()}"]
+
+
+def collect_static_files() -> None:
+    """Collects them when one has changed since the last time, as its size and time tell."""
+    stamp = settings.STATIC_ROOT / ".collected"
+    digest = hashlib.sha256(settings.VERSION.encode())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            about = Path(storage.path(name)).stat()
+            digest.update(f"{name} {about.st_size} {about.st_mtime_ns}\n".encode())
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest.hexdigest():
+        call_command("collectstatic", interactive=False, verbosity=0)
+        stamp.write_text(digest.hexdigest(), encoding="utf-8")
 
 
 def compile_catalogues() -> None:

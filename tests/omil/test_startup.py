@@ -135,6 +135,21 @@ def test_over_https_it_says_how_devices_come_to_trust_it(settings: Settings, tmp
     assert authority.fingerprint(authority.current().root()) in told
 
 
+def test_static_files_are_collected_when_one_has_changed(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.css").write_text("a {}")
+    settings.STATICFILES_DIRS, settings.STATIC_ROOT = [tmp_path / "source"], tmp_path / "collected"
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    collected = tmp_path / "collected" / "a.css"
+    startup.collect_static_files()
+    collected.unlink()
+    startup.collect_static_files()
+    assert not collected.exists()  # Nothing had changed, so nothing was done.
+    (tmp_path / "source" / "a.css").write_text("a { color: red }")
+    startup.collect_static_files()
+    assert collected.read_text() == "a { color: red }"
+
+
 def test_a_catalogue_is_compiled_when_it_is_newer(settings: Settings, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path
     folder = tmp_path / "locale" / "ko" / "LC_MESSAGES"
