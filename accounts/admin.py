@@ -91,10 +91,9 @@ class UserAdmin(ScopedAdmin, DjangoUserAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         return {"is_approved": True, **super().get_changeform_initial_data(request)}
 
-    @admin.display(description=_("asked for unit"), ordering="asked_name", empty_value="–")
-    def asked_for(self, user: Any) -> str | None:
-        name: str | None = user.asked_name
-        return name
+    @admin.display(description=_("asked for unit"), ordering="asked_name")
+    def asked_for(self, user: Any) -> str:
+        return user.asked_name or self.get_empty_value_display()
 
     @admin.action(description=_("Approve as operator of the unit asked for"), permissions=["change"])
     def approve_as_operator(self, request: HttpRequest, queryset: models.QuerySet[User]) -> None:

@@ -111,7 +111,7 @@ class CameraAdmin(ScopedAdmin):
             '<span class="lamp" data-lamp="{}" title="{}">{}</span>', status.tone, status.hint, status.word
         )
 
-    @admin.display(description=_("pictures per second"), ordering="target_fps")
+    @admin.display(description=_("rate"), ordering="target_fps")
     def rate(self, camera: Camera) -> str:
         return f"{camera.target_fps_used:g}"
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import redis
 from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from cameras import analysis
+from cameras import analysis, bell
 from cameras.models import Camera
 from cameras.status import CameraStatus, Limits, State, describe
 
@@ -38,8 +37,7 @@ class Lamp:
 
 def lit(cameras: Iterable[Camera]) -> list[Camera]:
     """The same cameras, each with its `lamp`; the state of analysis is asked once for all."""
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5) as connection:
-        state = analysis.look(connection)
+    state = analysis.look(bell.connection())
     limits = Limits(silent_s=settings.SILENT_S, max_lag_s=settings.MAX_LAG_S)
     cameras = list(cameras)
     for camera in cameras:
