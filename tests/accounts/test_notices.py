@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
@@ -163,3 +166,22 @@ def test_a_broken_channel_layer_fails_nothing_and_is_logged(
 
 def test_a_notice_reaches_the_groups_that_sockets_join() -> None:
     assert (notices.user_group(3), notices.camera_group(4)) == ("user.3", "camera.4")
+
+
+@pytest.mark.parametrize("from_thread", [True, False])
+async def test_a_notice_goes_through_a_real_channel_layer(valkey: str, settings: Settings, from_thread: bool) -> None:
+    settings.CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [{"address": valkey, "socket_timeout": None}]},
+        }
+    }
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add("user.7", channel)
+    if from_thread:  # As from a view that the server runs in a thread of its event loop.
+        await sync_to_async(notices._tell)("user.7")
+    else:  # As from a command, which has no loop.
+        await asyncio.get_running_loop().run_in_executor(None, notices._tell, "user.7")
+    assert await asyncio.wait_for(layer.receive(channel), timeout=5) == {"type": "rights.changed"}
+    await layer.flush()
