@@ -34,6 +34,8 @@ MODELS_DIR = DATA_DIR / "models"  # Weights and what was exported from them.
 RUN_DIR = DATA_DIR / "run"  # Heartbeats, sockets and generated configuration.
 SECRETS_DIR = DATA_DIR / "secrets"
 MEDIA_ROOT = DATA_DIR / "media"  # Never served as a static folder: every file goes through a view.
+# Clips and weights of tests and `make bench`; the product itself reads nothing there.
+TEST_DATA_DIR = Path(env.text("OMIL_TEST_DATA") or BASE_DIR.parent / "shared" / "data").expanduser().absolute()
 
 # --- Addresses -----------------------------------------------------------------------------------------------------
 

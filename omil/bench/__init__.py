@@ -1,0 +1,1 @@
+"""What `make bench` measures, one module per measured thing; docs/bench.md says what the figures mean."""
