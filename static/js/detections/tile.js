@@ -1,7 +1,7 @@
 // One camera's tile: its newest picture, the boxes that belong to that very picture, its lamp, and who is there now.
 
 import { BoxLayer } from "./box_layer.js";
-import { clockText, countText, durationText, text } from "../lib/texts.js";
+import { clockText, durationText, text } from "../lib/texts.js";
 
 const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
 const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in which the picture shown is the present one.
@@ -22,7 +22,7 @@ export class Tile {
     this.name = element.dataset.name;
     const part = (name) => element.querySelector(`[data-${name}]`);
     this.parts = {
-      note: part("note"), count: part("count"), word: part("status-word"), rate: part("rate"), there: part("there"),
+      note: part("note"), word: part("status-word"), rate: part("rate"), there: part("there"),
     };
     this.canvas = part("picture");
     this.layer = new BoxLayer(part("overlay"), this.canvas);
@@ -118,8 +118,6 @@ export class Tile {
     this.#write(parts.rate, SEEING.has(status) ? rate : "");
     const isStale = !SEEING.has(status) && element.dataset.pictured === "true" && this.#lastCapturedAt;
     this.#write(parts.note, isStale ? text("lastPicture", { time: clockText(this.#lastCapturedAt) }) : "");
-    parts.count.hidden = this.people === 0;
-    this.#write(parts.count, countText("people", this.people));
     if (!SEEING.has(status) && this.#shownSeq !== null) this.#drawBoxes(this.#shownSeq);
     this.#showThere();
   }
@@ -138,7 +136,8 @@ export class Tile {
         this.parts.there.append(chip);
       }
       const chip = this.#chips.get(id);
-      chip.className = visit.state === "present" ? "chip people" : "chip open";
+      chip.className = "chip";
+      chip.dataset.state = visit.state;
       chip.title = text(`visit.${visit.state}`);
     }
   }
