@@ -13,12 +13,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -64,11 +66,11 @@ class CameraAdmin(ScopedAdmin):
     list_select_related = ["unit"]
     list_per_page = 50
     search_fields = ["name", "slug", "unit__name"]
-    readonly_fields = ["slug", "kind", "created_at", "page"]
+    readonly_fields = ["kind", "page", "open_link", "created_at"]
     fieldsets = (
         (None, {"fields": ("name", "unit", "is_enabled", "source")}),
         (_("Limits"), {"fields": ("target_fps", "confidence", "visit_gap_s")}),
-        (_("Facts"), {"fields": ("kind", "page", "created_at")}),
+        (_("Facts"), {"fields": ("kind", "page", "open_link", "created_at")}),
     )
     inlines = [DeviceInline]
     actions = ["enable", "disable"]
@@ -123,6 +125,15 @@ class CameraAdmin(ScopedAdmin):
     def page(self, camera: Camera) -> str:
         name = "cameras:capture" if camera.kind == Kind.BROWSER else "detections:camera"
         return format_html('<a href="{0}">{0}</a>', reverse(name, args=[camera.slug]))
+
+    @admin.display(description=_("enrolment link"))
+    def open_link(self, camera: Camera) -> str:
+        opened = camera.enrolments.filter(used_at=None, revoked_at=None, expires_at__gt=timezone.now()).first()
+        if opened is None:
+            return gettext("none that is unused")
+        return gettext("one unused, until %(until)s; a new one ends it") % {
+            "until": localize(timezone.localtime(opened.expires_at))
+        }
 
     # --- Actions on the list
 

@@ -81,7 +81,7 @@ def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     camera = get_object_or_404(Camera.objects.watchable_by(request.user), slug=slug)
     frame = live.newest(camera.pk)
     if frame is None or time.time() - frame.received_at > settings.SILENT_S:
-        response = HttpResponse(_("There is no picture of this camera now."), "text/plain; charset=utf-8", status=503)
+        response = HttpResponse(_("There is no picture of this camera now."), "text/plain; charset=utf-8", status=404)
     else:
         response = HttpResponse(frame.jpeg, "image/jpeg")
         response["X-Captured-At"] = f"{frame.captured_at:.3f}"

@@ -260,11 +260,13 @@ def test_a_link_is_made_by_post_shown_once_with_its_code_and_logged(
         "Made an enrolment link.",
     )
     assert Enrolment.objects.get().created_by == alice
+    assertContains(as_alice.get(address(camera_x)), "one unused, until")
     for page in [address(camera_x), address(camera_x, "history")]:
         assertNotContains(as_alice.get(page), found[2])
     guard_post = Client()
     assert guard_post.post(f"/enrol/{found[2]}/").status_code == 302
     assert Device.objects.get().camera == camera_x
+    assertContains(as_alice.get(address(camera_x)), "none that is unused")
 
 
 def test_links_come_from_the_admins_own_form_only(alice: User, camera_x: Camera) -> None:
