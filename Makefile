@@ -20,7 +20,7 @@ bench:
 
 soak:
 	@scripts/setup.sh dev
-	@exec $(python) -m pytest -m load --run-soak $(ARGS)
+	@OMIL_SOAK=1 exec $(python) -m pytest -m load $(ARGS)
 
 # Pins the packages anew, by hash, for every Python from 3.11 on.
 lock:
