@@ -122,17 +122,17 @@ class Product:
         with httpx.Client(follow_redirects=True) as browser:
             page = browser.get(camera["enrolment_url"])
             page.raise_for_status()
-            token = browser.cookies["csrftoken"]
+            token = browser.cookies[f"omil_csrf_{self.port}"]
             browser.post(camera["enrolment_url"], data={"csrfmiddlewaretoken": token}).raise_for_status()
             return dict(browser.cookies)
 
     def logged_in(self, name: str = "admin", password: str = ADMIN_PASSWORD) -> httpx.Client:
         browser = httpx.Client(base_url=self.url, follow_redirects=True)
         browser.get("/login/").raise_for_status()
-        form = {"username": name, "password": password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        form = {"username": name, "password": password, "csrfmiddlewaretoken": browser.cookies[f"omil_csrf_{self.port}"]}
         answer = browser.post("/login/", data=form)
         answer.raise_for_status()
-        assert "sessionid" in browser.cookies, "the log-in failed"
+        assert f"omil_session_{self.port}" in browser.cookies, "the log-in failed"
         return browser
 
     # --- What a disaster does ---
