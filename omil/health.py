@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import redis
@@ -149,6 +150,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": state, "parts": told}, status=503 if state == "down" else 200)
 
 
+def forget_dead_processes() -> None:
+    """A killed process leaves its gauges behind, which would go on counting its open sockets."""
+    for path in settings.METRICS_DIR.glob("gauge_live*_*.db"):
+        if not Path(f"/proc/{path.stem.rpartition('_')[2]}").exists():
+            path.unlink(missing_ok=True)
+
+
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponseBase:
@@ -161,6 +169,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
         return redirect_to_login(request.get_full_path())
     elif not is_staff(request):
         raise Http404
+    forget_dead_processes()
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from pytest_django import Settings
 
 from accounts.models import User
@@ -194,3 +196,16 @@ def test_a_scraper_with_the_token_and_staff_get_the_counters_of_all_processes(
     assert "omil_health_test_total 3.0" in scraped.text
     client.force_login(root)
     assert "omil_health_test_total 3.0" in client.get("/metrics").text
+
+
+def test_the_open_sockets_of_a_killed_process_are_forgotten(client: Client, token: str, settings: Settings) -> None:
+    code = """
+import os, prometheus_client
+prometheus_client.Gauge("omil_health_gauge", "For this test.", multiprocess_mode="livesum").set(7)
+os.kill(os.getpid(), 9)
+"""
+    Gauge("omil_health_gauge", "For this test.", multiprocess_mode="livesum", registry=CollectorRegistry()).set(2)
+    subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
+    assert len(list(Path(settings.METRICS_DIR).glob("gauge_livesum_*.db"))) >= 2
+    shown = client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text
+    assert "omil_health_gauge 2.0" in shown
