@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -122,19 +123,21 @@ def _first_detector() -> Detector:
 
 def _export_elsewhere() -> Exported:
     """Exported by a process of its own, so that this one never carries torch."""
-    if weights.checkpoint() is None:
+    source = weights.checkpoint()
+    if source is None:
         raise WeightsError("There is no model file.")
-    command = [sys.executable, "-m", "django", "prepare_models", "--offline"]
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare_models", "--offline"]
+    environment = {**os.environ, "OMIL_MODEL": str(source), "OMIL_DATA_DIR": str(settings.DATA_DIR)}
     try:
         done = subprocess.run(  # noqa: S603 (our own command)
-            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=EXPORT_LIMIT_S, check=False
+            command, env=environment, capture_output=True, text=True, timeout=EXPORT_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
         raise WeightsError(f"The export took longer than {EXPORT_LIMIT_S} s.") from None
     found = weights.exported()
     if found is None:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-        raise WeightsError(lines[-1])
+        raise WeightsError(lines[-1].removeprefix("CommandError: "))
     return found
 
 

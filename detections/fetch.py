@@ -10,7 +10,7 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from django.conf import settings
@@ -50,7 +50,7 @@ def _download(source: str, target: Path, report: Report) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".fetch-", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as file, urlopen(request, timeout=CONNECT_S) as answer:  # noqa: S310
+        with os.fdopen(handle, "wb") as file, _open(request) as answer:
             _copy(answer, file, report)
         with Path(name).open("rb") as file:
             if file.read(2) != b"PK":
@@ -59,6 +59,15 @@ def _download(source: str, target: Path, report: Report) -> None:
         Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _open(request: Request) -> HTTPResponse:
+    try:
+        answer: HTTPResponse = urlopen(request, timeout=CONNECT_S)  # noqa: S310
+    except HTTPError as error:
+        error.close()
+        raise OSError(f"the server said {error.code} {error.reason}") from None
+    return answer
 
 
 def _copy(answer: HTTPResponse, file: BinaryIO, report: Report) -> None:
