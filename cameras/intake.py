@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from cameras import folders, frames, images, presence
-from cameras.entries import VERDICTS, Entry, Flag, Kind
+from cameras.entries import VERDICTS, Flag, Kind
 from cameras.frames import Frame
-from cameras.gate import Gate, PresenceView
+from cameras.gate import AnalysisView, Gate, Reason, Rules
 from cameras.images import BadImage
 from cameras.node import Answer, Node
 from cameras.presence import Presence
@@ -44,10 +44,10 @@ class Waiting:
 class Intake:
     """The state of one camera's way in; rebuilt from disk when the process was killed."""
 
-    def __init__(self, camera_id: int, node: Node, gate: Gate) -> None:
+    def __init__(self, camera_id: int, node: Node) -> None:
         self.camera_id = camera_id
         self.node = node
-        self.gate = gate
+        self.gate = Gate(gate_rules(), node.find_person())
         self.spool = Spool(folders.of(camera_id))
         self.ring = Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES)
         self.presence = presence.read(self.spool.folder)
@@ -71,6 +71,7 @@ class Intake:
                     self._remember(entry.stream, entry.seq, VERDICTS[entry.kind])
                     if entry.kind is Kind.ADMITTED and entry.n > self.presence.n:
                         self.waiting.append(Waiting(entry.n, entry.received_at, entry.size))
+                        self.gate.admitted(entry)
         self.is_catching_up = self.lag_s(time.time()) > settings.MAX_LAG_S
 
     def _remember(self, stream: str, seq: int, verdict: str) -> None:
@@ -99,14 +100,12 @@ class Intake:
             return self._count(Kind.INVALID, frame, reason)
         if frame.seq <= self.last_seq(frame.stream):
             return self._count(Kind.BUSY, frame, "late")
-        try:
-            luma = images.decode_luma(frame.jpeg, self.gate.rules.luma_px)
-        except BadImage as error:
-            return self._count(Kind.INVALID, frame, error.reason)
         if not self._room_on_disk(now):
             return self._count(Kind.BUSY, frame, "disk_full")
         try:
-            return self._keep(frame, luma, now)
+            return self._keep(frame, now)
+        except BadImage as error:
+            return self._count(Kind.INVALID, frame, error.reason)
         except OSError as error:
             logger.error("camera %d: a frame could not be kept: %s", self.camera_id, error)
             return self._count(Kind.BUSY, frame, "disk_error")
@@ -125,32 +124,33 @@ class Intake:
             return error.reason
         return None
 
-    def _keep(self, frame: Frame, luma: images.Luma, now: float) -> Answer:
-        """Ring first, then the gate, then the log. Raises OSError."""
+    def _keep(self, frame: Frame, now: float) -> Answer:
+        """Ring first, then the gate, then the log. Raises OSError, and BadImage where the gate finds damage."""
         picture = self.ring.put(frame)
-        self.ring.prune(older_than=now - (settings.SPOOL_S if self.node.state().is_down else settings.RING_S))
+        state = self.node.state()
+        self.ring.prune(older_than=now - (settings.SPOOL_S if state.is_down else settings.RING_S))
         overload = self._overload(now, len(frame.jpeg))
-        judgement = self.gate.judge(
-            luma,
-            lambda: images.decode_small_bgr(frame.jpeg, settings.GATE_IMAGE_SIZE),
-            at=frame.captured_at,
-            presence=self._presence_view(now),
-            is_saturated=overload is not None,
-        )
+        self.gate.find_person = self.node.find_person()
+        analysis = AnalysisView(is_down=state.is_down, is_full=overload is not None)
+        try:
+            judgement = self.gate.judge(frame, presence=self.presence, analysis=analysis, now=now)
+        except BadImage:
+            self.ring.drop(frame)
+            raise
         flags = self._frozen(frame) | (Flag.SAMPLE if judgement.sample else Flag(0))
         if judgement.admitted:
             if overload:
                 return self._count(Kind.BUSY, frame, overload)
             entry = self.spool.put(frame, Kind.ADMITTED, judgement.reason, flags=flags, picture=picture)
             self.waiting.append(Waiting(entry.n, now, entry.size))
-            self.gate.admitted(entry.n, frame.captured_at)
+            self.gate.admitted(entry)
         else:
-            kind = Kind.NO_MOTION if judgement.reason == "no_motion" else Kind.NO_PERSON
+            kind = Kind.NO_MOTION if judgement.reason is Reason.NO_MOTION else Kind.NO_PERSON
             entry = self.spool.put(frame, kind, "", flags=flags)
         if judgement.admitted or self.presence.open_visits:
             self.node.ring_bell(self.camera_id, catching_up=self.is_catching_up)
-        self._remember(frame.stream, frame.seq, VERDICTS[entry.kind])
-        return Answer(frame.seq, VERDICTS[entry.kind], judgement.reason)
+        self._remember(frame.stream, frame.seq, judgement.verdict)
+        return Answer(frame.seq, judgement.verdict, judgement.reason)
 
     def _look(self, now: float) -> None:
         """Reads what analysis has said since the last frame."""
@@ -215,3 +215,13 @@ class Intake:
             except OSError as error:
                 logger.error("camera %d: counts could not be logged: %s", self.camera_id, error)
                 self._tally[kind, reason, second] = self._tally.get((kind, reason, second), 0) + count
+
+
+def gate_rules() -> Rules:
+    return Rules(
+        confidence=settings.GATE_CONFIDENCE,
+        image_px=settings.GATE_IMAGE_SIZE,
+        sample_every=settings.GATE_SAMPLE,
+        answer_s=settings.GATE_ANSWER_S,
+        hold_s=settings.SIGHT_LOST_S,
+    )

@@ -16,9 +16,11 @@ from django.utils.module_loading import import_string
 
 from cameras.analysis import AnalysisState, Monitor
 from cameras.bell import Ringer
+from cameras.finder import Finder
 from cameras.frames import Frame
 
 if TYPE_CHECKING:
+    from cameras.gate import FindPerson
     from cameras.intake import Intake
 
 logger = logging.getLogger(__name__)
@@ -41,9 +43,15 @@ class Answer:
 class Node:
     """What all cameras of this process share: how much waits in all, and how analysis does."""
 
-    def __init__(self, state: Callable[[], AnalysisState], ring_bell: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        state: Callable[[], AnalysisState],
+        ring_bell: Callable[..., None],
+        find_person: Callable[[], FindPerson | None],
+    ) -> None:
         self.state = state
         self.ring_bell = ring_bell
+        self.find_person = find_person
         self.intakes: dict[int, Intake] = {}
 
     def waiting(self) -> tuple[int, int]:
@@ -58,8 +66,10 @@ class Receiver:
     def __init__(self) -> None:
         self.monitor = Monitor()
         self.ringer = Ringer()
-        self.node = Node(lambda: self.monitor.state, self.ringer.ring)
-        self.threads = ThreadPoolExecutor(settings.GATE_THREADS, "frames")
+        self.finder = Finder(lambda: import_string(PERSON_FINDER)(), slots=settings.GATE_THREADS)
+        self.node = Node(lambda: self.monitor.state, self.ringer.ring, self.finder.current)
+        # More threads than looks at once: a quiet camera's frame must not wait behind those being looked at.
+        self.threads = ThreadPoolExecutor(4 * settings.GATE_THREADS, "frames")
         self._locks: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
         self._ticker: asyncio.Task[None] | None = None
@@ -68,6 +78,7 @@ class Receiver:
         """Called in the event loop by every source that opens."""
         self.monitor.start()
         self.ringer.start()
+        self.finder.start()
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 

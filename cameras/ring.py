@@ -66,6 +66,10 @@ class Ring:
         self._bytes += len(frame.jpeg)
         return path
 
+    def drop(self, frame: Frame) -> None:
+        """Removes a picture that turned out to be none."""
+        (self.folder / name_of(frame.stream, frame.seq, frame.captured_at)).unlink(missing_ok=True)
+
     def prune(self, *, older_than: float) -> int:
         """Removes what was captured before this time, then the oldest above the size limit; returns how many."""
         removed = 0

@@ -54,16 +54,14 @@ class TrackLog:
 
     def rows(self, start: float, end: float) -> Iterator[Row]:
         """The rows captured in [start, end), in the order of analysis."""
-        hour = int(start // 3_600) * 3_600
-        while hour < end:
-            path = self._path(hour)
-            if path.exists():
+        first, last = self._path(start).name, self._path(end).name
+        for path in sorted(self.folder.glob("*.jsonl")):
+            if first <= path.name <= last:
                 with path.open(encoding="utf-8") as file:
                     for line in file:
                         row = Row(**json.loads(line))
                         if start <= row.captured_at < end:
                             yield row
-            hour += 3_600
 
 
 def _mend(path: Path, *, before_n: int) -> None:

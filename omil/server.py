@@ -62,6 +62,7 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]
 
 
 def serve_site() -> None:
+    from cameras.node import receiver
     from omil.asgi import application
 
     if settings.HTTPS:
@@ -69,6 +70,7 @@ def serve_site() -> None:
     else:
         endpoint = f"tcp:port={settings.PORT}:interface=127.0.0.1"
     logger.info("Serving %s", ", ".join(settings.SITE_URLS))
+    receiver().finder.start()  # The gate's model loads beside the first pages, not before them.
     serve(application, endpoint)
 
 
