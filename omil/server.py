@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 TOO_BIG = 1009
 MAX_MESSAGE_BYTES = 1_048_576  # docs/DESIGN: up to here a bad frame is answered, beyond it the socket is closed.
 MAX_BODY_BYTES = 32_000_000  # Twisted writes a body to disk before anyone has asked who sends it.
+MOST_FILES = 65_536  # Open at once; the usual 1,024 are soon used up by cameras and viewers.
 RESPONSE_S = 60  # Until a response begins; a stream may then go on for ever.
 
 
@@ -103,6 +105,8 @@ def tls_endpoint(served: authority.Served, port: int) -> str:
 
 def serve(application: Callable[..., Any], endpoint: str) -> None:
     """Serves until a signal says stop; a port that is taken ends the process with an error."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST_FILES), hard))
     daphne_server.WebSocketFactory, daphne_server.HTTPFactory = AnsweringFactory, BoundedFactory
     daphne = daphne_server.Server(
         application,
