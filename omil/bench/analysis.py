@@ -1,4 +1,4 @@
-"""The worker's side as pipeline and gate measure it: its own folder, database and Valkey, and a viewer that must get every result."""
+"""The worker's side, as pipeline and gate measure it: its own database and Valkey, and a viewer of every result."""
 
 from __future__ import annotations
 

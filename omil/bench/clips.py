@@ -1,4 +1,4 @@
-"""The pictures that are measured with: 640×480 JPEGs cut from a clip of a room that six people enter one by one."""
+"""The pictures that are measured with: JPEGs of 640 by 480, from a clip of a room that six people enter one by one."""
 
 from __future__ import annotations
 
@@ -45,12 +45,16 @@ def stays() -> list[Shot]:
     return read(numbers)
 
 
+def long_stay() -> list[Shot]:
+    """The longest of the visits, a person in every picture."""
+    first, last = max(_intervals(), key=lambda interval: interval[1] - interval[0])
+    return read(range(first + 2 * MARGIN, last - 2 * MARGIN, STEP))
+
+
 def empty_room() -> list[Shot]:
     """The clip's longest stretch without anybody, every frame of it."""
     edges = [-EMPTY_AFTER, *(edge for interval in _intervals() for edge in interval)]
-    stretches = [
-        (left + EMPTY_AFTER, entered - MARGIN) for left, entered in zip(edges[::2], edges[1::2], strict=False)
-    ]
+    stretches = [(left + EMPTY_AFTER, entered - MARGIN) for left, entered in zip(edges[::2], edges[1::2], strict=False)]
     first, last = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
     return read(range(first, last))
 

@@ -1,4 +1,4 @@
-"""One side of a comparison: a process of its own that is asked for a round and reports it, so that sides can take turns."""
+"""One side of a comparison: a process of its own, asked for a round at a time, so that sides can take turns."""
 
 from __future__ import annotations
 

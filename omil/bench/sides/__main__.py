@@ -1,4 +1,4 @@
-"""`python -m omil.bench.sides NAME`: one measured process. It answers each line of JSON with one, and says first when it is warm."""
+"""`python -m omil.bench.sides NAME`: one measured process. It says when it is warm, then answers in lines of JSON."""
 
 from __future__ import annotations
 

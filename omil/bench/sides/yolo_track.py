@@ -35,7 +35,9 @@ class Measured:
         done = found = 0
         began, cpu_began = time.perf_counter(), time.process_time()
         for number in range(first, first + frames):
-            frame_bgr = cv2.imdecode(np.frombuffer(self.shots[number % len(self.shots)].jpeg, np.uint8), cv2.IMREAD_COLOR)
+            frame_bgr = cv2.imdecode(
+                np.frombuffer(self.shots[number % len(self.shots)].jpeg, np.uint8), cv2.IMREAD_COLOR
+            )
             results = self.model.track(
                 frame_bgr,
                 persist=True,
