@@ -224,4 +224,5 @@ def gate_rules() -> Rules:
         sample_every=settings.GATE_SAMPLE,
         answer_s=settings.GATE_ANSWER_S,
         hold_s=settings.SIGHT_LOST_S,
+        ignored=settings.GATE_IGNORED,
     )

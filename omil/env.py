@@ -68,6 +68,20 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
     return value
 
 
+def regions(name: str) -> tuple[tuple[float, float, float, float], ...]:
+    """Parts of a picture as left,top,right,bottom, from 0 to 1; semicolons between several."""
+    found = []
+    for part in filter(None, (part.strip() for part in text(name).split(";"))):
+        try:
+            left, top, right, bottom = (float(value) for value in part.split(","))
+        except ValueError:
+            left = top = right = bottom = 0.0
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise ImproperlyConfigured(f"{name} must hold left,top,right,bottom, each from 0 to 1, not {part!r}.")
+        found.append((left, top, right, bottom))
+    return tuple(found)
+
+
 def folder(name: str, default: Path) -> Path:
     """An absolute folder path, made if it is missing and checked to be writable."""
     path = Path(text(name, str(default))).expanduser().absolute()

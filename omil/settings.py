@@ -272,6 +272,7 @@ GATE_SAMPLE = env.integer("OMIL_GATE_SAMPLE", 100, least=0, most=100_000)  # One
 GATE_IMAGE_SIZE = env.integer("OMIL_GATE_IMAGE_SIZE", 320, least=96, most=320)
 GATE_CONFIDENCE = env.number("OMIL_GATE_CONFIDENCE", 0.2, least=0.01, most=0.99)
 GATE_ANSWER_S = env.seconds("OMIL_GATE_ANSWER_S", 1, least=0.1)  # Analysis silent for longer: everything is admitted.
+GATE_IGNORED = env.regions("OMIL_GATE_IGNORED")  # Parts of every picture whose motion is none: a clock burnt into it.
 GATE_THREADS = env.integer("OMIL_GATE_THREADS", min(4, os.cpu_count() or 1), least=1, most=64)
 
 # --- Analysis ------------------------------------------------------------------------------------------------------

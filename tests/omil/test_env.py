@@ -58,6 +58,10 @@ REFUSED: list[tuple[Callable[[], object], str, str]] = [
     (lambda: env.seconds(NAME, 1), "1 s", "must be a number, not '1 s'"),
     (lambda: env.file(NAME), "/nowhere/at-all", "there is no file /nowhere/at-all"),
     (lambda: env.folder(NAME, Path("/tmp")), "/proc/omil", "cannot make the folder /proc/omil"),
+    (lambda: env.regions(NAME), "0,0,1", "left,top,right,bottom, each from 0 to 1, not '0,0,1'"),
+    (lambda: env.regions(NAME), "0,0,1,0.1; 0,0.5,1,0.4", "not '0,0.5,1,0.4'"),
+    (lambda: env.regions(NAME), "0,0,1.2,1", "not '0,0,1.2,1'"),
+    (lambda: env.regions(NAME), "nan,0,1,1", "not 'nan,0,1,1'"),
 ]
 
 
@@ -76,6 +80,13 @@ def test_an_integer_and_a_number_are_read(given: Callable[[str | None], None]) -
     assert env.number(NAME, 1, least=0, most=9) == 7.0
     given(None)
     assert env.number(NAME, 1.5, least=0, most=9) == 1.5
+
+
+def test_parts_of_a_picture_are_read(given: Callable[[str | None], None]) -> None:
+    given("0,0,1,.1; 0.8, 0.9, 1, 1;")
+    assert env.regions(NAME) == ((0, 0, 1, 0.1), (0.8, 0.9, 1, 1))
+    given(None)
+    assert env.regions(NAME) == ()
 
 
 def test_a_folder_is_made_and_a_file_found(given: Callable[[str | None], None], tmp_path: Path) -> None:
