@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from omil import valkey
 from tests.services import start_valkey
@@ -69,17 +71,9 @@ def test_it_serves_on_the_socket_only_and_keeps_nothing(socket: Path) -> None:
 def test_a_socket_left_by_a_killed_server_does_not_block_the_next(socket: Path) -> None:
     stop(start_valkey(socket))
     assert socket.exists()
-    left = socket.stat().st_ino
     server = subprocess.Popen(valkey.command(socket, max_memory=64_000_000), stdout=subprocess.DEVNULL)
     try:
-        for _ in range(500):
-            if socket.exists() and socket.stat().st_ino != left:
-                break
-            try:
-                server.wait(timeout=0.01)
-            except subprocess.TimeoutExpired:
-                continue
-        with redis.Redis(unix_socket_path=str(socket)) as connection:
+        with redis.Redis(unix_socket_path=str(socket), retry=Retry(ConstantBackoff(0.02), 250)) as connection:
             assert connection.ping()
     finally:
         stop(server)
