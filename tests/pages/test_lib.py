@@ -43,7 +43,8 @@ const answer = (count, rttMs, targetFps = 5, credit = 2) => {
 def test_a_frame_is_read_by_the_server_as_it_was_written(run: Run) -> None:
     body = """
       const { encodeFrame } = await load("lib/protocol");
-      return [...encodeFrame({ seq: 4_000_000_000, capturedAt: 1_700_000_000.125, jpeg: new Uint8Array([255, 216, 7]).buffer })];
+      const jpeg = new Uint8Array([255, 216, 7]).buffer;
+      return [...encodeFrame({ seq: 4_000_000_000, capturedAt: 1_700_000_000.125, jpeg })];
     """
     message = bytes(run(body))
     frame = frames.parse(message, camera_id=1, stream="a" * 32, received_at=0, max_bytes=100)
@@ -110,7 +111,7 @@ def test_tries_grow_rarer_up_to_ten_seconds_and_are_spread(run: Run) -> None:
       const { Backoff } = await load("lib/backoff");
       const delays = (random) => {
         const backoff = new Backoff(() => random);
-        return Array.from({ length: 7 }, () => backoff.nextMs());
+        return Array.from({ length: 10 }, () => backoff.nextMs());
       };
       const backoff = new Backoff(() => 1);
       backoff.nextMs();
@@ -119,7 +120,8 @@ def test_tries_grow_rarer_up_to_ten_seconds_and_are_spread(run: Run) -> None:
       return [delays(1), delays(0), backoff.nextMs()];
     """
     longest, shortest, after_reset = run(body)
-    assert longest == [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+    assert longest[:3] == [500, 750, 1_125]
+    assert longest[-2:] == [10_000, 10_000]
     assert shortest == [delay / 2 for delay in longest]
     assert after_reset == 500
 

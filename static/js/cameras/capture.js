@@ -26,7 +26,7 @@ let problem = null;
 let isPaused = false;
 let isOpening = false;
 let reopenAtMs = 0;
-let lastFault = "";
+let lastFault = ""; // Why a picture was put off or not accepted.
 
 const sender = new Sender({
   url: socketUrl(view.socketPath),
@@ -38,6 +38,7 @@ const sender = new Sender({
     welcome(welcome, rttMs) {
       quality.welcome({ credit: welcome.credit, targetFps: welcome.target_fps, maxBytes: welcome.max_bytes });
       view.connected(rttMs);
+      stage.reset();
       sampler.configure(quality.settings);
     },
     sent() {
@@ -54,9 +55,6 @@ const sender = new Sender({
       sampler.configure(quality.settings);
     },
     result: (message) => stage.result(message, steadyMs()),
-    error(message) {
-      lastFault = message.code;
-    },
   },
 });
 

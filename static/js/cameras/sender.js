@@ -7,6 +7,7 @@ import { decodeMessage, encodeFrame } from "../lib/protocol.js";
 const UNANSWERED_MS = 10_000; // A line that has died in silence.
 const GREETING_MS = 10_000;
 const REFUSED_MS = 60_000;
+const LONG_BUSY = 8; // Answers in a row, some ten seconds: what waits is then thinned, so that it does not grow old.
 const HOLD_MS = { first: 250, last: 2_000 };
 const MISTIMED = new Set(["too_old", "too_new"]);
 const RESET_MS = 60_000; // Once a minute at most: a server that refuses every time is not to be stormed.
@@ -22,6 +23,7 @@ export class Sender {
   #lastCapturedAt = 0;
   #holdUntilMs = 0;
   #holdMs = HOLD_MS.first;
+  #busyInARow = 0;
   #lastError = "";
   #resetMs = -Infinity;
   state = "closed";
@@ -98,10 +100,7 @@ export class Sender {
     if (message?.type === "welcome") this.#greet(message);
     else if (message?.type === "ack") this.#settle(message);
     else if (message?.type === "result") this.on.result(message);
-    else if (message?.type === "error") {
-      this.#lastError = message.code;
-      this.on.error(message);
-    }
+    else if (message?.type === "error") this.#lastError = message.code;
   }
 
   #greet(welcome) {
@@ -121,10 +120,12 @@ export class Sender {
     this.#credit = ack.credit ?? this.#credit;
     const frame = this.outbox.answer(ack.seq, ack.verdict);
     if (ack.verdict === "busy") {
-      this.outbox.thin(nowMs);
+      this.#busyInARow += 1;
+      if (this.#busyInARow >= LONG_BUSY) this.outbox.thin(nowMs);
       this.#holdUntilMs = nowMs + this.#holdMs;
       this.#holdMs = Math.min(HOLD_MS.last, this.#holdMs * 2);
     } else {
+      this.#busyInARow = 0;
       this.#holdMs = HOLD_MS.first;
       this.#backoff.reset(); // Only a picture that arrived proves the line: a greeting alone may be followed by a refusal.
     }

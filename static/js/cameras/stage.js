@@ -11,6 +11,12 @@ export class Stage {
   #refusedSinceMs = null;
   #admittedSinceMs = null;
 
+  /** A new line: what was said on the old one no longer counts. */
+  reset() {
+    this.#refusedSinceMs = null;
+    this.#admittedSinceMs = null;
+  }
+
   /** The gate's word: pictures refused for a while mean that nobody is in view. */
   answer({ verdict, reason }, nowMs) {
     if (verdict === "no_motion" || verdict === "no_person") {

@@ -3,6 +3,11 @@
 import { durationText } from "../lib/texts.js";
 
 const CORNER = 0.28; // Of the shorter side.
+const FEW = 3;
+
+function pixels(xyxy, { left, top, width, height }) {
+  return xyxy.map((value, index) => (index % 2 ? top + value * height : left + value * width));
+}
 
 export class BoxLayer {
   #boxes = [];
@@ -49,12 +54,11 @@ export class BoxLayer {
     const place = this.#place(width, height);
     const colour = getComputedStyle(this.canvas).getPropertyValue("--box").trim() || "#f2bb59";
     for (const box of this.#boxes) this.#paintBox(context, box, place, { colour, unit: ratio });
+    for (const box of this.#boxes) this.#paintLabel(context, box, place, { colour, unit: ratio });
   }
 
   #paintBox(context, { xyxy, visit }, place, { colour, unit }) {
-    const [left, top, right, bottom] = xyxy.map((value, index) =>
-      index % 2 ? place.top + value * place.height : place.left + value * place.width,
-    );
+    const [left, top, right, bottom] = pixels(xyxy, place);
     const corner = CORNER * Math.min(right - left, bottom - top);
     const corners = new Path2D();
     for (const [x, y, toX, toY] of [[left, top, 1, 1], [right, top, -1, 1], [right, bottom, -1, -1], [left, bottom, 1, -1]]) {
@@ -75,13 +79,15 @@ export class BoxLayer {
     context.strokeRect(left, top, right - left, bottom - top);
     context.setLineDash([]);
     context.globalAlpha = 1;
-    const label = this.#labels.get(visit);
-    if (label) this.#paintLabel(context, label, left, top, { colour, unit });
   }
 
-  #paintLabel(context, label, left, top, { colour, unit }) {
+  #paintLabel(context, { xyxy, visit }, place, { colour, unit }) {
+    const label = this.#labels.get(visit);
+    if (!label) return;
+    const [left, top, right] = pixels(xyxy, place);
     context.font = `600 ${12 * unit}px ${getComputedStyle(this.canvas).fontFamily}`;
     const width = context.measureText(label).width + 10 * unit;
+    if (this.#boxes.length > FEW && right - left < width) return; // In a crowd labels would hide their neighbours.
     const height = 18 * unit;
     const y = top - height - 3 * unit < 0 ? top + 3 * unit : top - height - 3 * unit;
     context.fillStyle = colour;

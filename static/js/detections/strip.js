@@ -19,6 +19,7 @@ export class Strip {
     element.addEventListener("pointerdown", (event) => this.#point(event));
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("focus", () => this.#go(this.#minute));
+    detail.textContent = this.#describe(this.#minute);
   }
 
   #point({ clientX, clientY }) {

@@ -1,11 +1,12 @@
 // One camera's tile: its newest picture, the boxes that belong to that very picture, its lamp, and who is there now.
 
 import { BoxLayer } from "./box_layer.js";
-import { clockText, durationText, text } from "../lib/texts.js";
+import { clockText, countText, durationText, text } from "../lib/texts.js";
 
 const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
 const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in which the picture shown is the present one.
 const KEPT_TRACKS = 32;
+const MOST_CHIPS = 3;
 
 export class Tile {
   #tracks = new Map(); // By sequence number, for pictures still to come.
@@ -22,7 +23,7 @@ export class Tile {
     this.name = element.dataset.name;
     const part = (name) => element.querySelector(`[data-${name}]`);
     this.parts = {
-      note: part("note"), word: part("status-word"), rate: part("rate"), there: part("there"),
+      note: part("note"), count: part("count"), word: part("status-word"), rate: part("rate"), there: part("there"),
     };
     this.canvas = part("picture");
     this.layer = new BoxLayer(part("overlay"), this.canvas);
@@ -122,13 +123,18 @@ export class Tile {
     this.#showThere();
   }
 
+  /** A chip for each person, or in a crowd one for all: chips must not hide the picture. */
   #showThere() {
+    const isCrowd = this.#visits.size > MOST_CHIPS;
     for (const [id, chip] of this.#chips) {
-      if (!this.#visits.has(id)) {
+      if (isCrowd || !this.#visits.has(id)) {
         chip.remove();
         this.#chips.delete(id);
       }
     }
+    this.parts.count.hidden = !isCrowd;
+    this.#write(this.parts.count, countText("people", this.people));
+    if (isCrowd) return;
     for (const [id, visit] of this.#visits) {
       if (!this.#chips.has(id)) {
         const chip = document.createElement("li");

@@ -88,7 +88,7 @@ export class Outbox {
     for (const frame of this.#frames) frame.sentMs = null;
   }
 
-  /** While the server is busy one frame per second is worth sending again: every second stays seen, the queue short. */
+  /** While the server stays busy one frame per second is worth sending again: every second stays seen, the queue short. */
   thin(nowMs) {
     const seconds = new Set();
     for (const frame of this.#frames.filter((each) => each.sentMs === null && nowMs - each.atMs > RECENT_MS)) {
