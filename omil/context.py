@@ -6,7 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from detections import weights
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"version": settings.VERSION}
+    return {"version": settings.VERSION, "detector": SimpleLazyObject(weights.status)}

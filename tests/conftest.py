@@ -7,6 +7,8 @@ of Y. root is superuser; pending has not been approved.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from pytest_django import Settings
 
 from accounts.models import Membership, Role, Unit, User
 from cameras.models import Camera
+from omil import startup
 
 PASSWORD = "correct horse battery"
 DATA = Path(os.environ.get("OMIL_TEST_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -28,6 +31,25 @@ def test_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"There is no test data at {DATA}; OMIL_TEST_DATA can name another folder.")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def models(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with yolo26n exported, for tests that start the product; made once."""
+    folder = tmp_path_factory.mktemp("models")
+    root = Path(__file__).resolve().parent.parent
+    data = tmp_path_factory.mktemp("prepare")
+    (data / "models").symlink_to(folder)
+    env = {**os.environ, "OMIL_DATA_DIR": str(data), "OMIL_MODEL": str(test_data / "weights" / "yolo26n.pt")}
+    command = [sys.executable, "manage.py", "prepare_models", "--offline"]
+    subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _catalogues() -> None:
+    """A fresh clone has its translations in source form only."""
+    startup.compile_catalogues()
 
 
 @pytest.fixture(autouse=True)

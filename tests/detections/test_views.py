@@ -18,7 +18,7 @@ from pytest_django.asserts import assertContains, assertNotContains, assertRedir
 
 from accounts.models import Membership, Role, Unit, User
 from cameras.models import Camera, CoverageMinute
-from detections import snapshot, views
+from detections import snapshot, views, weights
 from detections.models import Visit
 
 pytestmark = pytest.mark.django_db
@@ -396,17 +396,22 @@ def test_pages_speak_korean(client: Client, bob: User, camera_x: Camera, setting
     assertContains(response, "실시간")
 
 
-def test_the_fallback_detector_is_named(
-    client: Client, bob: User, camera_x: Camera, monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    detector = {"name": "motion and HOG", "is_fallback": True, "hint": "Put a model into the models folder."}
-    monkeypatch.setattr("omil.context.site", lambda _request: {"detector": detector})
+def test_the_fallback_detector_is_named(client: Client, alice: User, bob: User, camera_x: Camera) -> None:
+    weights.announce(name="motion and HOG", is_fallback=True)
     client.force_login(bob)
     response = client.get(DASHBOARD)
     assertContains(response, "data-fallback")
     assertContains(response, "motion and HOG")
     # How to change it is of use to those who can.
-    assertNotContains(response, detector["hint"])
+    assertNotContains(response, "prepare_models")
+    client.force_login(alice)
+    assertContains(client.get(DASHBOARD), "prepare_models")
+
+
+def test_a_model_in_use_is_not_worth_a_notice(client: Client, bob: User, camera_x: Camera) -> None:
+    weights.announce(name="yolo26n", is_fallback=False)
+    client.force_login(bob)
+    assertNotContains(client.get(DASHBOARD), "data-fallback")
 
 
 def test_what_a_tile_shows_is_what_the_socket_says(camera_x: Camera) -> None:
