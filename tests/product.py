@@ -76,6 +76,10 @@ class Product:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)
+        if self._reader:
+            self._reader.join(5)
+        if self._process.stdout:
+            self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process
@@ -137,12 +141,16 @@ class Product:
 
     # --- What a disaster does ---
 
+    @property
+    def process(self) -> psutil.Process | None:
+        """The supervisor, while it runs."""
+        return psutil.Process(self._process.pid) if self._process else None
+
     def processes(self, name: str) -> list[psutil.Process]:
         """The running processes of this part (a name of the Procfile)."""
-        assert self._process
-        children = psutil.Process(self._process.pid).children(recursive=True)
+        assert self.process
         found = []
-        for child in children:
+        for child in self.process.children(recursive=True):
             try:
                 words = child.cmdline()
             except psutil.Error:
