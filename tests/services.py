@@ -40,6 +40,17 @@ def _remove_folder() -> None:
         shutil.rmtree(FOLDER, ignore_errors=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-soak", action="store_true", help="Repeat twenty times what is else done twice, and for longer.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`at_seq`: at which frame a part is killed."""
+    if "at_seq" in metafunc.fixturenames:
+        often = metafunc.config.getoption("--run-soak")
+        metafunc.parametrize("at_seq", range(20, 240, 11) if often else [40, 150])
+
+
 def start_valkey(socket: Path, *, timeout_s: float = 5) -> subprocess.Popen[bytes]:
     """A Valkey that answers on this socket; the caller stops it."""
     from omil import valkey
@@ -96,3 +107,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("Tests skipped for want of OMIL_TEST_DATA", red=True)
         for nodeid in _skipped_for_data:
             terminalreporter.line(nodeid)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole-clip", action="store_true", help="play the whole clip to the browser, not its first half")
+    parser.addoption("--screenshots", metavar="FOLDER", help="where browser tests leave their pictures")

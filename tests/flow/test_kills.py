@@ -167,14 +167,12 @@ def play_and_kill(stage: Stage, part: str, at_seq: int) -> Outcomes:
 
 
 @pytest.mark.parametrize("part", ["analysis", "valkey"])
-@pytest.mark.parametrize("at_seq", [40, 150])
 def test_a_killed_worker_or_valkey_changes_no_visit(
     stage: Stage, undisturbed: Outcomes, part: str, at_seq: int
 ) -> None:
     assert play_and_kill(stage, part, at_seq).visits == undisturbed.visits
 
 
-@pytest.mark.parametrize("at_seq", [40, 150])
 def test_a_killed_web_changes_a_visit_by_half_a_second_at_most(
     stage: Stage, undisturbed: Outcomes, at_seq: int
 ) -> None:
