@@ -51,16 +51,19 @@ def web_process(supervisor_pid: int) -> psutil.Process:
 def settle(crowds: list[Side]) -> None:
     """Until the gates know what their empty rooms look like."""
     deadline = time.monotonic() + QUIET_WITHIN_S
+    play(crowds, 0, introduce=True)
     while quiet_share(report := play(crowds, WARM_UP_S)) < QUIET:
         if time.monotonic() > deadline:
             raise BenchError(f"The empty room is not quiet: {dict(report['verdicts'])} after {QUIET_WITHIN_S:g} s.")
 
 
-def play(crowds: list[Side], seconds: float, web: psutil.Process | None = None) -> dict[str, Any]:
+def play(
+    crowds: list[Side], seconds: float, web: psutil.Process | None = None, *, introduce: bool = False
+) -> dict[str, Any]:
     """All crowds at once; what they report together."""
     began_s = cpu_s(web)
     for crowd in crowds:
-        crowd.ask(seconds=seconds)
+        crowd.ask(seconds=seconds, introduce=introduce)
     reports = [crowd.answer() for crowd in crowds]
     return {
         "seconds": max(report["seconds"] for report in reports),

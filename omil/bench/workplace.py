@@ -40,7 +40,7 @@ class Workplace:
     def __init__(self, **env: str) -> None:
         self._exits = ExitStack()
         root = settings.DATA_DIR / "bench"
-        root.mkdir(exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         # On the disk that the product writes to, not in a temporary folder that may lie in memory.
         self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
         self._exits.callback(shutil.rmtree, self.folder, ignore_errors=True)

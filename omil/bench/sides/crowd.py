@@ -14,6 +14,8 @@ from omil.bench import clips
 from omil.bench.client import CameraSocket
 
 ANSWER_S = 10.0
+INTRODUCTION_S = 3.0  # Of one camera at most.
+QUIET_IN_A_ROW = 10
 
 
 class Measured:
@@ -29,7 +31,10 @@ class Measured:
     async def _open(port: int, cameras: list[dict[str, str]]) -> list[CameraSocket]:
         return [await CameraSocket.open(port, camera["slug"], camera["cookie"]) for camera in cameras]
 
-    def run(self, *, seconds: float) -> dict[str, Any]:
+    def run(self, *, seconds: float, introduce: bool = False) -> dict[str, Any]:
+        """With `introduce` one camera after the other first, until its gate knows the empty room."""
+        if introduce:
+            self.loop.run_until_complete(self._introduce())
         cpu_began = time.process_time()
         began = time.perf_counter()
         self.loop.run_until_complete(self._send(began + seconds))
@@ -39,6 +44,17 @@ class Measured:
             verdicts.update(socket.verdicts)
         ack_s = [round(value, 5) for socket in self.sockets for value in socket.ack_s]
         return {"seconds": took, "cpu_s": time.process_time() - cpu_began, "verdicts": verdicts, "ack_s": ack_s}
+
+    async def _introduce(self) -> None:
+        for socket in self.sockets:
+            deadline, quiet = time.perf_counter() + INTRODUCTION_S, 0
+            jpegs = cycle(self.jpegs)
+            while quiet < QUIET_IN_A_ROW and time.perf_counter() < deadline:
+                socket.forget()
+                await socket.send(next(jpegs))
+                while socket.sent_at:
+                    await asyncio.wait_for(socket.receive(), ANSWER_S)
+                quiet = quiet + 1 if "no_motion" in socket.verdicts else 0
 
     async def _send(self, until: float) -> None:
         async with asyncio.TaskGroup() as group:

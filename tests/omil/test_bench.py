@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from cameras import images
+from detections import broadcast
+from omil.bench import clips, figures, gate, ingest, latency, machine, pipeline, report, suite, workplace
+from omil.bench.client import CameraSocket
+from omil.bench.clips import Shot
+from omil.bench.figures import Aim
+from omil.bench.side import BenchError, Side
+from omil.bench.sides.crowd import Measured as Crowd
+from omil.bench.viewer import Viewer
+
+pytestmark = pytest.mark.timeout(120)
+
+
+# --- What rounds come to ---
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [
+        ([3.0], 95, 3.0),  # One value is every percentile.
+        ([1.0, 2.0, 3.0, 4.0, 5.0], 50, 3.0),
+        ([5.0, 1.0, 3.0], 50, 3.0),  # The order does not matter.
+        ([0.0, 10.0], 95, 9.5),  # Between two neighbours.
+        ([1.0, 2.0, 3.0], 100, 3.0),
+    ],
+)
+def test_a_percentile_is_what_so_many_values_do_not_exceed(
+    values: list[float], percent: float, expected: float
+) -> None:
+    assert figures.percentile(values, percent) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("aim", "value", "is_met"),
+    [
+        (Aim("a", least=0.85), 0.85, True),
+        (Aim("a", least=0.85), 0.849, False),
+        (Aim("a", most=2), 2.0, True),
+        (Aim("a", most=2), 2.01, False),
+    ],
+)
+def test_an_aim_is_met_up_to_its_edge(aim: Aim, value: float, is_met: bool) -> None:
+    assert aim.is_met(value) is is_met
+
+
+def side(frames: int, seconds: float, **more: Any) -> dict[str, Any]:
+    return {"frames": frames, "seconds": seconds, "cpu_s": seconds, **more}
+
+
+def test_the_pipelines_ratios_compare_the_sides_of_one_round() -> None:
+    """In the second round the machine was half as fast for everybody: that changes no ratio."""
+    taken = [
+        {
+            "bare": side(100, 1.0 * slow),
+            "pipeline": side(100, 1.25 * slow, visits=2),
+            "track": side(40, 1.0 * slow),
+            "track_same": side(40, 0.8 * slow),
+        }
+        for slow in (1, 2, 1)
+    ]
+    measured = pipeline.figures(taken)
+    assert measured["efficiency"] == pytest.approx(0.8)
+    assert measured["speedup_vs_yolo_track"] == pytest.approx(2.0)
+    assert measured["speedup_vs_yolo_track_same_threads"] == pytest.approx(1.6)
+    assert measured["frames_per_s"] == pytest.approx(80)
+
+
+def round_of_latency(answered: int, latency_s: float) -> dict[str, list[float]]:
+    return {"latency": [latency_s] * answered, "bare": [0.02] * 10, "ack": [0.004] * 10, "sent": [10.0]}
+
+
+def test_latency_is_told_in_bare_inferences() -> None:
+    measured = latency.figures([round_of_latency(10, 0.03), round_of_latency(10, 0.05), round_of_latency(10, 0.04)])
+    assert (measured["p50_ms"], measured["p50_ratio"], measured["p95_ratio"]) == (40.0, 2.0, 2.0)
+
+
+def test_latency_of_frames_that_were_never_analysed_is_no_figure() -> None:
+    with pytest.raises(BenchError, match="Only 8 of 10 frames"):
+        latency.figures([round_of_latency(8, 0.03)])
+
+
+def round_of_gate(admitted: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"frames": 100, "cpu_s": 0.1, "verdicts": {"admitted": admitted}}, {"frames": 10, "cpu_s": 0.3}
+
+
+def test_the_gate_is_compared_by_processor_time_per_frame() -> None:
+    assert gate.figures([round_of_gate(1)])["cost_ratio"] == pytest.approx(1 / 30, abs=1e-3)
+
+
+def test_a_gate_that_lets_the_empty_room_through_is_not_measured() -> None:
+    with pytest.raises(BenchError, match="refuses only 50 %"):
+        gate.figures([round_of_gate(50)])
+
+
+def test_only_frames_that_were_kept_count_as_ingested() -> None:
+    taken = [
+        {
+            "seconds": 2.0,
+            "verdicts": Counter({"no_motion": 90, "admitted": 10, "busy": 50, "invalid": 7}),
+            "ack_s": [0.01, 0.02],
+            "client_cpu": 0.2,
+            "web_cpu_s": 0.5,
+        }
+    ]
+    measured = ingest.figures(taken)
+    assert measured["frames_per_s"] == 50
+    assert measured["web_cpu_ms_per_frame"] == pytest.approx(5)
+
+
+# --- The report ---
+
+
+def test_the_report_keeps_its_keys_nested_and_says_what_missed_its_aim(tmp_path: Path) -> None:
+    measured = {"pipeline": {"efficiency": 0.8, "speedup_vs_yolo_track": 2.5}, "machine": {"cpu": "x"}, "rounds": 5}
+    report.write(tmp_path / "bench" / "latest.json", measured)
+    assert json.loads((tmp_path / "bench" / "latest.json").read_text()) == measured
+    assert [path.name for path in (tmp_path / "bench").iterdir()] == ["latest.json"]
+    first, second = report.lines(measured)
+    assert "pipeline.efficiency" in first
+    assert "MISSED" in first
+    assert "met" in second
+
+
+def test_every_aim_is_of_a_figure_that_is_measured() -> None:
+    taken = [{name: side(1, 1.0, visits=0) for name in ("bare", "pipeline", "track", "track_same")}]
+    keys = {f"pipeline.{name}" for name in pipeline.figures(taken)}
+    keys |= {f"latency.{name}" for name in latency.figures([round_of_latency(10, 0.03)])}
+    keys |= {f"gate.{name}" for name in gate.figures([round_of_gate(1)])}
+    assert {aim.key for aim in figures.AIMS} <= keys
+
+
+def test_the_machine_is_described_with_the_flags_that_matter() -> None:
+    described = machine.describe("yolo26n · OpenVINO")
+    assert described["cores"] >= 1
+    assert set(described["flags"]) <= set(machine.FLAGS)
+    assert "yolo26n · OpenVINO" in report.machine_line(described)
+
+
+# --- The command ---
+
+
+@pytest.mark.parametrize("arguments", [["--only", "gate,speed"], ["--only", ","], ["--rounds", "0"]])
+def test_the_command_refuses_what_it_does_not_know(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"--only takes|--rounds must"):
+        call_command("bench", *arguments)
+
+
+def test_the_command_says_which_clip_is_missing(settings: Settings, tmp_path: Path) -> None:
+    settings.TEST_DATA_DIR = tmp_path
+    with pytest.raises(CommandError, match=f"no {tmp_path}/videos/.*OMIL_TEST_DATA"):
+        call_command("bench")
+
+
+def test_the_command_runs_the_parts_asked_for_and_keeps_their_figures(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(clips, "data", lambda: tmp_path)
+    monkeypatch.setattr(suite, "prepare_model", lambda: "a detector")
+    monkeypatch.setattr(gate, "measure", lambda rounds, say: {"cost_ratio": 0.05 * rounds})
+    call_command("bench", "--rounds", "1", "--only", "gate")
+    written = json.loads((settings.DATA_DIR / "bench" / "latest.json").read_text())
+    assert written["gate"] == {"cost_ratio": 0.05}
+    assert written["rounds"] == 1
+    assert written["machine"]["detector"] == "a detector"
+    assert set(written) == {"gate", "machine", "rounds"}
+
+
+def test_a_missing_model_is_named_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    settings.TEST_DATA_DIR = tmp_path
+    settings.OMIL_MODEL = "yolo26n.pt"
+    with pytest.raises(BenchError, match=r"yolo26n\.pt"):
+        workplace.model()
+
+
+# --- Workplace and sides ---
+
+
+@pytest.fixture
+def model(settings: Settings, tmp_path: Path) -> Path:
+    checkpoint = tmp_path / "some.pt"
+    checkpoint.touch()
+    settings.OMIL_MODEL = str(checkpoint)
+    return checkpoint
+
+
+def test_a_workplace_touches_no_installation(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://someone@db/omil")
+    monkeypatch.setenv("OMIL_HOSTS", "omil.example")
+    monkeypatch.setenv("OMIL_INFERENCE_THREADS", "3")
+    with workplace.Workplace(OMIL_LINGER_S="0") as place:
+        assert {"DATABASE_URL", "REDIS_URL", "OMIL_HOSTS", "OMIL_ADMIN_PASSWORD"}.isdisjoint(place.env)
+        assert place.env["OMIL_DATA_DIR"] == str(place.folder)
+        assert place.env["OMIL_MODEL"] == str(model)
+        assert (place.env["OMIL_INFERENCE_THREADS"], place.env["OMIL_LINGER_S"]) == ("3", "0")
+        assert (place.folder / "models").is_symlink()
+    assert not place.folder.exists()
+
+
+def test_a_side_that_fails_says_why(model: Path) -> None:
+    with workplace.Workplace() as place, pytest.raises(BenchError, match=r"ended with code 1(.|\n)*No module named"):
+        place.side("nobody").run()
+
+
+def test_a_side_answers_questions_until_it_is_closed(model: Path) -> None:
+    with workplace.Workplace() as place:
+        place.manage("migrate", "--verbosity", "0")
+        clerk = place.side("clerk")
+        made = clerk.run(cameras=2)
+        assert [camera["slug"] for camera in made["cameras"]] == ["bench-1", "bench-2"]
+        assert all(camera["cookie"].startswith("omil_device_") for camera in made["cameras"])
+        with pytest.raises(BenchError, match="measuring clerk ended"):
+            clerk.run(cameras="many")
+
+
+def test_a_side_is_gone_when_it_is_closed(tmp_path: Path) -> None:
+    here = Side("nobody", env={}, folder=tmp_path, log=tmp_path / "log")
+    here.close()
+    assert not Path(f"/proc/{here.pid}").exists()
+
+
+def test_the_viewer_counts_what_is_published_to_its_camera(valkey: str) -> None:
+    viewer = Viewer(valkey, 7)
+    try:
+        asyncio.run(_publish(valkey, broadcast.group(8)))
+        asyncio.run(_publish(valkey, broadcast.group(7)))
+        viewer.wait_for(1)
+        assert viewer.received == 1
+    finally:
+        viewer.close()
+
+
+async def _publish(url: str, group: str) -> None:
+    layer = RedisPubSubChannelLayer(hosts=[{"address": url, "socket_timeout": None}])
+    await layer.group_send(group, {"type": "camera.frame"})
+    await layer.flush()
+
+
+# --- The crowd ---
+
+
+class Server:
+    """Answers each frame a moment later and sees how many were under way."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[str] = asyncio.Queue()
+        self.under_way = self.most = 0
+
+    async def send(self, message: bytes) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        ack = {"type": "ack", "seq": int.from_bytes(message[4:8], "big"), "verdict": "no_motion", "credit": 2}
+        asyncio.get_running_loop().call_later(0.001, self.messages.put_nowait, json.dumps(ack))
+
+    async def recv(self) -> str:
+        message = await self.messages.get()
+        self.under_way -= 1
+        return message
+
+
+def test_a_camera_of_the_crowd_keeps_to_its_credit_and_waits_for_every_answer() -> None:
+    crowd, server = Crowd.__new__(Crowd), Server()
+    crowd.jpegs = [b"one", b"two"]
+    camera = CameraSocket(server, credit=2)  # type: ignore[arg-type]
+    asyncio.run(crowd._serve(camera, time.perf_counter() + 0.1))
+    assert server.most == 2
+    assert server.under_way == 0
+    assert len(camera.ack_s) == camera.verdicts["no_motion"] == camera.seq > 2
+
+
+# --- On real pictures ---
+
+
+@pytest.fixture
+def data(test_data: Path, settings: Settings) -> Path:
+    settings.TEST_DATA_DIR = test_data
+    return test_data
+
+
+def test_pictures_keep_their_bytes_on_the_way_to_the_sides(data: Path, tmp_path: Path) -> None:
+    shots = clips.read([60, 62])
+    assert [images.size_of(shot.jpeg) for shot in shots] == [(640, 480)] * 2
+    assert [shot.at_s for shot in shots] == pytest.approx([6.0, 6.2])
+    assert clips.load(clips.store(tmp_path / "pictures", shots)) == shots
+
+
+def test_there_and_back_repeats_without_showing_a_picture_twice_in_a_row() -> None:
+    shots = [Shot(float(number), bytes([number])) for number in range(4)]
+    assert [shot.jpeg[0] for shot in clips.there_and_back(shots)] == [0, 1, 2, 3, 2, 1]
+
+
+@pytest.fixture
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EMPTY_FRAMES": 150, "ANALYSED_FRAMES": 15, "WARM_UP": 5}.items():
+        monkeypatch.setattr(gate, name, value)
+
+
+@pytest.mark.load
+def test_the_gate_is_measured_through_real_processes(
+    data: Path, models: Path, settings: Settings, short_rounds: None
+) -> None:
+    settings.MODELS_DIR = models
+    settings.OMIL_MODEL = str(data / "weights" / "yolo26n.pt")
+    said: list[str] = []
+    measured = gate.measure(1, said.append)
+    assert len(said) == 1
+    assert 0 < measured["cost_ratio"] < 1
+    assert measured["refused_share"] > 0.9
+    assert list((settings.DATA_DIR / "bench").iterdir()) == []
