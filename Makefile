@@ -20,7 +20,7 @@ bench:
 
 soak:
 	@scripts/setup.sh dev
-	@OMIL_SOAK=1 exec $(python) -m pytest -m load $(ARGS)
+	@exec $(python) -m pytest -m "load or kills" --run-soak $(ARGS)
 
 # Pins the packages anew, by hash, for every Python from 3.11 on.
 lock:

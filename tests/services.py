@@ -41,7 +41,9 @@ def _remove_folder() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--run-soak", action="store_true", help="Repeat twenty times what is else done twice, and for longer.")
+    parser.addoption("--run-soak", action="store_true", help="repeat twenty times what is else done twice, for longer")
+    parser.addoption("--whole-clip", action="store_true", help="play the whole clip to the browser, not its first half")
+    parser.addoption("--screenshots", metavar="FOLDER", help="where browser tests leave their pictures")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -107,8 +109,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("Tests skipped for want of OMIL_TEST_DATA", red=True)
         for nodeid in _skipped_for_data:
             terminalreporter.line(nodeid)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--whole-clip", action="store_true", help="play the whole clip to the browser, not its first half")
-    parser.addoption("--screenshots", metavar="FOLDER", help="where browser tests leave their pictures")
