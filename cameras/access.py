@@ -35,8 +35,8 @@ def _admit(scope: Scope, slug: str) -> Sender:
     cookies, user = cookies_of(scope), user_of(scope)
     camera = Camera.objects.filter(slug=slug).first()
     device = enrolment.enrolled_device(camera.pk, cookies.get(enrolment.cookie_name(camera.pk))) if camera else None
-    is_member = camera is not None and user is not None and Camera.objects.capturable_by(user).filter(pk=camera.pk).exists()
-    if camera is None or not (device or is_member):
+    own = Camera.objects.capturable_by(user) if user else Camera.objects.none()
+    if camera is None or not (device or own.filter(pk=camera.pk).exists()):
         raise _stranger(cookies, is_logged_in=user is not None)
     if not camera.is_enabled:
         raise Refused(4403, "camera_off", "This camera is switched off.")

@@ -1,4 +1,4 @@
-"""Rings the drain of a camera through RQ. It only wakes: what there is to do stands in the log, and the lock is elsewhere.
+"""Rings the drain of a camera through RQ. It only wakes: the work stands in the log, and the lock is elsewhere.
 
 A flag in Valkey says that a drain is rung or at work, so that a camera is not rung for every frame. The drain clears it
 after giving up the lock and looks at the log once more; a watchdog rings what was forgotten.

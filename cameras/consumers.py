@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -14,6 +15,7 @@ from django.conf import settings
 from accounts.notices import RIGHTS_CHANGED, camera_group, user_group
 from cameras import access, frames, live, metrics
 from cameras.access import Sender
+from cameras.entries import Kind
 from cameras.frames import BadFrame, Frame
 from cameras.node import Answer, receiver
 from cameras.pace import Pace
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 PROTOCOL = 1
 HELLO_S = 10.0
 MESSAGE_TOO_BIG = 1009
+MOST_RETRIED = 1_024  # Busy frames that a source may send again; a page does so within 30 seconds or never.
 
 # The connection that feeds each camera in this process.
 _sources: dict[int, Capture] = {}
@@ -70,10 +73,11 @@ class Capture:
         self._unanswered: asyncio.Queue[Frame] = asyncio.Queue()
         self._taken = 0  # Frames under way, which the client counts against its credit.
         self._newest_seq = -1
-        self._retried: set[int] = set()
-        self._bad_in_a_row = 0
+        self._retried: dict[int, None] = {}  # Oldest first.
+        self._excess = 0  # Of bad messages over good ones.
         self._groups = Groups(self._told)
         self._recheck = asyncio.Event()
+        self._newer_came = asyncio.Event()
 
     async def run(self) -> None:
         hello = await self._hello()
@@ -81,7 +85,7 @@ class Capture:
         self._intake = await asyncio.get_running_loop().run_in_executor(
             receiver().threads, receiver().intake, self.sender.camera_id
         )
-        await self._take_over()
+        self._take_over()
         self.stream = hello
         metrics.SOCKETS.inc()
         await self.socket.send_json(
@@ -97,7 +101,9 @@ class Capture:
             }
         )
         self._groups.set(self._group_names())
-        await until_first_ends(self._read(), self._answer(), self._groups.listen(), self._prove())
+        await until_first_ends(
+            self._read(), self._answer(), self._groups.listen(), self._prove(), self._until_taken_over()
+        )
 
     def leave(self) -> None:
         if self.stream:
@@ -105,13 +111,16 @@ class Capture:
         if _sources.get(self.sender.camera_id) is self:
             del _sources[self.sender.camera_id]
 
-    async def _take_over(self) -> None:
-        """The newest authorised connection feeds the camera; the older one is told so."""
+    def _take_over(self) -> None:
+        """The newest authorised connection feeds the camera."""
         older = _sources.get(self.sender.camera_id)
         _sources[self.sender.camera_id] = self
         if older:
-            metrics.SOCKETS_REFUSED.labels("taken_over").inc()
-            await older.socket.refuse(Refused(4409, "taken_over", "Another page now serves as this camera."))
+            older._newer_came.set()
+
+    async def _until_taken_over(self) -> None:
+        await self._newer_came.wait()
+        raise Refused(4409, "taken_over", "Another page now serves as this camera.")
 
     # --- In ---
 
@@ -149,6 +158,8 @@ class Capture:
         self.socket.is_closed = True
         if event.get("code") == MESSAGE_TOO_BIG:
             metrics.SOCKETS_REFUSED.labels("message_too_large").inc()
+            if self._intake:
+                self._count_bad("message_too_large")
 
     async def _take(self, data: bytes) -> None:
         """Checks what needs no decoding, then puts the frame in line."""
@@ -174,22 +185,30 @@ class Capture:
             self._unanswered.put_nowait(frame)
 
     async def _bad(self, seq: int | None, reason: str, detail: str) -> None:
-        """Answers, counts and survives a bad message; a client that sends nothing else is closed."""
-        assert self._intake is not None
-        self._intake.count_invalid(reason, now=time.time())
-        self._bad_in_a_row += 1
-        metrics.FRAMES.labels(self.sender.slug, "invalid", reason).inc()
+        """Answers, counts and survives a bad message."""
+        self._count_bad(reason)
         if seq is None:
             await self.socket.error(reason, detail)
         else:
             await self._acknowledge(Answer(seq, "invalid", reason))
-        if self._bad_in_a_row >= settings.MAX_BAD_FRAMES:
-            raise Refused(1008, "too_many_bad_frames", f"{self._bad_in_a_row} bad messages in a row.")
+        self._weigh(is_bad=True)
+
+    def _count_bad(self, reason: str) -> None:
+        assert self._intake is not None
+        self._intake.count_bad(Kind.INVALID, reason, now=time.time())
+        metrics.FRAMES.labels(self.sender.slug, "invalid", reason).inc()
+
+    def _weigh(self, *, is_bad: bool) -> None:
+        """Closes on a client whose bad messages outnumber its good ones: a few good ones among them buy no flood."""
+        self._excess = self._excess + 1 if is_bad else max(0, self._excess - 1)
+        if self._excess >= settings.MAX_BAD_FRAMES:
+            raise Refused(1008, "too_many_bad_frames", f"{self._excess} bad messages more than good ones.")
 
     # --- Out ---
 
     async def _answer(self) -> None:
         """Judges the frames in line one at a time, so that verdicts and acknowledgements keep their order."""
+        assert self._intake is not None
         loop = asyncio.get_running_loop()
         while True:
             frame = await self._unanswered.get()
@@ -197,17 +216,18 @@ class Capture:
                 answer = await loop.run_in_executor(receiver().threads, receiver().receive, frame)
             except Exception:
                 logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
+                self._intake.count_bad(Kind.BUSY, "internal", now=frame.received_at)
                 answer = Answer(frame.seq, "busy", "internal")
             self._taken -= 1
             await self._done(frame, answer)
 
     async def _done(self, frame: Frame, answer: Answer) -> None:
         is_busy, is_invalid = answer.verdict == "busy", answer.verdict == "invalid"
-        self._bad_in_a_row = self._bad_in_a_row + 1 if is_invalid else 0
+        self._retried.pop(frame.seq, None)
         if is_busy:
-            self._retried.add(frame.seq)
-        else:
-            self._retried.discard(frame.seq)
+            self._retried[frame.seq] = None
+            while len(self._retried) > MOST_RETRIED:
+                del self._retried[next(iter(self._retried))]
         self._pace.answered(busy=is_busy)
         if not answer.is_repeat:
             metrics.FRAMES.labels(self.sender.slug, answer.verdict, answer.reason).inc()
@@ -215,8 +235,7 @@ class Capture:
         metrics.ACK_SECONDS.observe(time.time() - frame.received_at)
         if not (answer.is_repeat or is_invalid):
             live.publish(frame, admitted=answer.verdict == "admitted")
-        if self._bad_in_a_row >= settings.MAX_BAD_FRAMES:
-            raise Refused(1008, "too_many_bad_frames", f"{self._bad_in_a_row} bad frames in a row.")
+        self._weigh(is_bad=is_invalid)
 
     async def _acknowledge(self, answer: Answer) -> None:
         await self.socket.send_json(
@@ -247,10 +266,8 @@ class Capture:
     async def _prove(self) -> None:
         """Looks at the source's rights again on a timer and when told that they changed. Raises Refused."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._recheck.wait(), settings.SOCKET_RECHECK_S)
-            except TimeoutError:
-                pass
             self._recheck.clear()
             self.sender = await _admit(self.socket.scope)
             self._pace.wanted_fps = self.sender.target_fps
@@ -259,6 +276,6 @@ class Capture:
 def _json(text: str | None) -> dict[str, Any] | None:
     try:
         message = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None

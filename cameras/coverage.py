@@ -1,7 +1,7 @@
-"""What happened to the frames of each camera-minute, derived from the log alone; rolled up by the clock every second.
+"""What happened to the frames of each camera-minute, derived from the log alone; the clock rolls it up every second.
 
-received = invalid + busy + no_motion + no_person + admitted, and admitted = analysed + waiting + failed. A second counts
-as judged when a moving picture of it was refused by the gate or analysed; bit i of a mask is second i of the minute.
+received = invalid + busy + no_motion + no_person + admitted, and admitted = analysed + waiting + failed. A second
+counts as judged when a moving picture of it was refused by the gate or analysed; bit i of a mask is its second i.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Masked(Protocol):
 
 
 def kind_of(minute: Masked | None, *, elapsed_s: int = 60) -> CoverageKind:
-    """The minute's class. `elapsed_s` is how much of the minute lies in the past: less than 60 only for the running one."""
+    """The minute's class. `elapsed_s` of it lie in the past: less than 60 only for the running minute."""
     if minute is None or minute.received == 0:
         return "none"
     if minute.people_mask:

@@ -18,7 +18,7 @@ PATIENCE_S = 0.05  # A frame waits so long for its look; then it is admitted uns
 
 
 class Finder:
-    """`load` returns the finder, or None while there is no model; it may take seconds, so it has a thread of its own."""
+    """`load` returns the finder, or None while there is no model; it may take seconds and has its own thread."""
 
     def __init__(self, load: Callable[[], FindPerson | None], *, slots: int) -> None:
         self._load = load

@@ -22,7 +22,7 @@ class BadFrame(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One JPEG of one camera. Times are Unix seconds; `stream` is 32 hexadecimal digits and names one run of a source."""
+    """One JPEG of one camera. Times are Unix seconds; `stream`, 32 hexadecimal digits, names one run of a source."""
 
     camera_id: int
     stream: str

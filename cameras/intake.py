@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
 import zlib
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -20,13 +21,12 @@ from cameras.frames import Frame
 from cameras.gate import AnalysisView, Gate, Reason, Rules
 from cameras.images import BadImage
 from cameras.node import Answer, Node
-from cameras.presence import Presence
 from cameras.ring import Ring
 from cameras.spool import Spool
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = 4_096  # Verdicts, for frames that are sent again.
+REMEMBERED = 4_096  # Verdicts, for frames that are sent again, and streams.
 SPACE_EVERY_S = 2.0
 CAUGHT_UP_S = 1.0
 PLANNED_LAG = 0.5  # Of the greatest lag: what is taken on when analysis runs as fast as it lately did.
@@ -54,8 +54,9 @@ class Intake:
         self.waiting: deque[Waiting] = deque()
         self.is_catching_up = False
         self._verdicts: OrderedDict[tuple[str, int], str] = OrderedDict()
-        self._last_seq: dict[str, int] = {}
-        self._tally: dict[tuple[Kind, str, int], int] = {}
+        self._last_seq: OrderedDict[str, int] = OrderedDict()
+        self._tally: Counter[tuple[Kind, str, int]] = Counter()
+        self._tally_lock = threading.Lock()  # Counted in the event loop and in threads.
         self._same = (0, 0.0)  # Checksum of the last picture, and since when it has not changed.
         self._space_at = 0.0
         self._has_space = True
@@ -79,6 +80,9 @@ class Intake:
         while len(self._verdicts) > REMEMBERED:
             self._verdicts.popitem(last=False)
         self._last_seq[stream] = max(seq, self._last_seq.get(stream, 0))
+        self._last_seq.move_to_end(stream)
+        while len(self._last_seq) > REMEMBERED:
+            self._last_seq.popitem(last=False)
 
     def last_seq(self, stream: str) -> int:
         """The newest frame of this stream that has a verdict in the log; 0 for a new stream."""
@@ -195,26 +199,27 @@ class Intake:
 
     # --- Counts of what is not judged ---
 
-    def count_invalid(self, reason: str, *, now: float) -> None:
-        """Counts a message that is no frame."""
-        key = (Kind.INVALID, reason, int(now))
-        self._tally[key] = self._tally.get(key, 0) + 1
+    def count_bad(self, kind: Kind, reason: str, *, now: float) -> None:
+        """Counts a message that is no frame, or a frame that could not be judged."""
+        with self._tally_lock:
+            self._tally[kind, reason, int(now)] += 1
 
     def _count(self, kind: Kind, frame: Frame, reason: str) -> Answer:
         is_timely = reason not in ("too_old", "too_new")
-        key = (kind, reason, int(frame.captured_at if is_timely else frame.received_at))
-        self._tally[key] = self._tally.get(key, 0) + 1
+        self.count_bad(kind, reason, now=frame.captured_at if is_timely else frame.received_at)
         return Answer(frame.seq, "busy" if kind is Kind.BUSY else "invalid", reason)
 
     def flush(self) -> None:
         """Writes the counts of the last second to the log. Called every second, and never while a frame is judged."""
-        tally, self._tally = self._tally, {}
+        with self._tally_lock:
+            tally, self._tally = self._tally, Counter()
         for (kind, reason, second), count in tally.items():
             try:
                 self.spool.append(kind, reason, captured_at=second, received_at=time.time(), size=count)
             except OSError as error:
                 logger.error("camera %d: counts could not be logged: %s", self.camera_id, error)
-                self._tally[kind, reason, second] = self._tally.get((kind, reason, second), 0) + count
+                with self._tally_lock:
+                    self._tally[kind, reason, second] += count
 
 
 def gate_rules() -> Rules:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-FRAMES = Counter("omil_frames_total", "Frames answered, by camera, verdict and reason.", ["camera", "verdict", "reason"])
+FRAMES = Counter(
+    "omil_frames_total", "Frames answered, by camera, verdict and reason.", ["camera", "verdict", "reason"]
+)
 SOCKETS_REFUSED = Counter("omil_capture_refused_total", "Capture sockets refused or closed, by reason.", ["reason"])
 SOCKETS = Gauge("omil_capture_sockets", "Open capture sockets.", multiprocess_mode="livesum")
 VIEWERS = Gauge("omil_live_sockets", "Open live sockets.", multiprocess_mode="livesum")

@@ -1,4 +1,4 @@
-"""What one receiving process holds for all its cameras: threads for frames, the bell, the watch on analysis, the ticker."""
+"""What one receiving process holds for all its cameras: threads, the bell, the watch on analysis, the ticker."""
 
 from __future__ import annotations
 

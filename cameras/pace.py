@@ -1,4 +1,4 @@
-"""How fast a source may send: its credit and target rate, cut when frames are refused as busy, regained when not. Pure."""
+"""How fast a source may send: its credit and rate, cut when frames are refused as busy, regained when not. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What analysis last said about a camera: written by the drain after each frame, read by the gate, the clock and status.
+"""What analysis last said of a camera: written by the drain after each frame, read by the gate, the clock and status.
 
 A fixed-size file, overwritten in place with one small write and guarded by a checksum.
 """

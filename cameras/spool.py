@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 SEGMENT = 1_024
 NO_STREAM = "0" * 32
+NO_FLAGS = Flag(0)
 
 
 class Spool:
@@ -36,7 +37,7 @@ class Spool:
     # --- Writing ---
 
     def put(
-        self, frame: Frame, kind: Kind, reason: str, *, flags: Flag = Flag(0), picture: Path | None = None
+        self, frame: Frame, kind: Kind, reason: str, *, flags: Flag = NO_FLAGS, picture: Path | None = None
     ) -> Entry:
         """Logs a judged frame; an admitted one comes with its picture in the ring, linked before the entry is seen."""
         if picture is not None:
@@ -60,7 +61,7 @@ class Spool:
         *,
         captured_at: float,
         received_at: float,
-        flags: Flag = Flag(0),
+        flags: Flag = NO_FLAGS,
         stream: str = NO_STREAM,
         seq: int = 0,
         size: int = 0,

@@ -43,9 +43,7 @@ def describe(camera_id: int, *, is_enabled: bool, analysis: AnalysisState, limit
     seen = presence.read(spool.folder)
     recent = spool.after(max(0, spool.last_n() - LOOK_BACK))
     waiting = first_waiting(spool, seen.n)
-    return decide(
-        recent, waiting, seen, is_enabled=is_enabled, analysis=analysis, limits=limits, now=time.time()
-    )
+    return decide(recent, waiting, seen, is_enabled=is_enabled, analysis=analysis, limits=limits, now=time.time())
 
 
 def first_waiting(spool: Spool, analysed_n: int) -> Entry | None:

@@ -41,7 +41,8 @@ class Sender:
     def flush(self, timeout_s: float = 5.0) -> None:
         """Waits until everything posted so far is sent or lost."""
         done: Future[None] = Future()
-        self._loop.call_soon_threadsafe(self._put, "", {"type": "camera.status", "camera": ""}, done)
+        nothing: LayerMessage = {"type": "camera.status", "camera": ""}
+        self._loop.call_soon_threadsafe(self._put, "", nothing, done)
         done.result(timeout_s)
 
     def _put(self, name: str, message: LayerMessage, done: Future[None] | None) -> None:

@@ -30,7 +30,7 @@ MINUTE_S = 60.0
 STALE_LINK_S = 120.0
 RETENTION_S = 600.0
 LONG_LOG = 256  # Entries that nobody asked for are taken in once there are so many.
-COUNTS = [name for name in Tally.__slots__]
+COUNTS = list(Tally.__slots__)
 
 
 class Clock:
@@ -62,9 +62,7 @@ class Clock:
     def _roll_up(self, camera: Camera, watch: Watch) -> None:
         tallies = watch.tallies()
         rows = [
-            CoverageMinute(
-                camera=camera, minute=stored_at(minute), **{name: getattr(counts, name) for name in COUNTS}
-            )
+            CoverageMinute(camera=camera, minute=stored_at(minute), **{name: getattr(counts, name) for name in COUNTS})
             for minute, counts in tallies.items()
         ]
         CoverageMinute.objects.bulk_create(

@@ -15,10 +15,14 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.validators import slug_re
+from django.db import close_old_connections
 
 from accounts.gatekeeper import user_of
+from accounts.models import User
 from accounts.notices import RIGHTS_CHANGED, camera_group, user_group
-from cameras import frames, live as pictures, metrics
+from cameras import frames, metrics
+from cameras import live as pictures
 from cameras.frames import Frame
 from cameras.sockets import Groups, Receive, Refused, Scope, Send, Socket, is_origin_allowed, until_first_ends
 from detections.snapshot import CameraView, views_for
@@ -41,7 +45,7 @@ async def live(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         if not is_origin_allowed(scope):
             raise Refused(4403, "wrong_origin", "This socket serves only pages of this site.")
-        user = await sync_to_async(user_of)(scope)
+        user = await sync_to_async(_user_of)(scope)
         if user is None:
             raise Refused(4401, "not_logged_in", "Log in to watch.")
         viewer = Viewer(socket, user.pk, receive)
@@ -51,6 +55,19 @@ async def live(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         if viewer:
             viewer.leave()
+
+
+def _user_of(scope: Scope) -> User | None:
+    """Leaves no connection open: one that the server has closed meanwhile would fail every later look."""
+    try:
+        return user_of(scope)
+    finally:
+        close_old_connections()
+
+
+def is_slug(name: object) -> bool:
+    """Whether a camera could be called so; half a surrogate or a zero would fail in the database."""
+    return isinstance(name, str) and slug_re.fullmatch(name) is not None
 
 
 @dataclass(slots=True)
@@ -117,10 +134,10 @@ class Viewer:
             return "not_text", "Messages are JSON texts of moderate length."
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "not_json", "This is not JSON."
         match message:
-            case {"type": "watch", "cameras": list(cameras)} if all(isinstance(slug, str) for slug in cameras):
+            case {"type": "watch", "cameras": list(cameras)} if all(is_slug(slug) for slug in cameras):
                 if len(cameras) > MAX_CAMERAS:
                     return "too_many_cameras", f"At most {MAX_CAMERAS} cameras at once."
                 self.wanted = list(dict.fromkeys(cameras))
@@ -240,7 +257,7 @@ class Viewer:
                 await asyncio.wait_for(self.recheck.wait(), settings.SOCKET_RECHECK_S)
             is_told = self.recheck.is_set()
             self.recheck.clear()
-            user = await sync_to_async(user_of)(self.socket.scope)
+            user = await sync_to_async(_user_of)(self.socket.scope)
             if user is None or user.pk != self.user_id:
                 raise Refused(4401, "session_ended", "Your session has ended. Log in again.")
             views = await sync_to_async(views_for)(self.user_id, list(self.watched), details=False)

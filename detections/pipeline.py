@@ -17,7 +17,7 @@ from detections.checkpoint import Checkpoint
 from detections.detector import Detector, Prepared
 from detections.messages import BoxMessage, TracksMessage, VisitBody
 from detections.tracker import Track, Tracker
-from detections.tracklog import Row, TrackLog
+from detections.tracklog import LoggedBox, Row, TrackLog
 from detections.visits import Best, Change, Rules, Visits, VisitSnapshot
 
 
@@ -119,9 +119,7 @@ def advance(camera: Camera, entry: Entry) -> None:
         announce(camera, changes)
         keep(camera, entry, Outcome.WAITING, people=0)
     else:  # Nothing to lose: the next checkpoint covers this entry too.
-        camera.last = replace(
-            camera.last, n=entry.n, captured_at=entry.captured_at, outcome=Outcome.WAITING, people=0
-        )
+        camera.last = replace(camera.last, n=entry.n, captured_at=entry.captured_at, outcome=Outcome.WAITING, people=0)
 
 
 def save(
@@ -135,28 +133,27 @@ def save(
 
 
 def log_row(entry: Entry, tracks: list[Track], visit_of: dict[int, UUID], size_wh: tuple[int, int]) -> Row:
-    width, height = size_wh
-    boxes: list[list[float | int | str | None]] = []
+    boxes = []
     for track in tracks:
-        left, top, right, bottom = track.xyxy
-        relative = (left / width, top / height, right / width, bottom / height)
+        edges = [
+            round(min(1.0, max(0.0, edge / size)), 4)
+            for edge, size in zip(track.xyxy, (*size_wh, *size_wh), strict=True)
+        ]
         visit = visit_of.get(track.id)
-        boxes.append(
-            [
-                track.id,
-                str(visit) if visit else None,
-                *(round(min(1.0, max(0.0, float(value))), 4) for value in relative),
-                round(float(track.confidence), 3),
-            ]
-        )
+        boxes.append(LoggedBox(track.id, str(visit) if visit else None, *edges, round(track.confidence, 3)))
     return Row(entry.n, entry.stream, entry.seq, entry.captured_at, boxes)
 
 
 def show(camera: Camera, row: Row, changes: list[Change]) -> None:
     """Tells the viewers what this frame showed, then what changed by it."""
     boxes: list[BoxMessage] = [
-        {"track": track, "visit": visit, "xyxy": xyxy, "confidence": confidence}
-        for track, visit, *xyxy, confidence in row.boxes
+        {
+            "track": box.track,
+            "visit": box.visit,
+            "xyxy": [box.left, box.top, box.right, box.bottom],
+            "confidence": box.confidence,
+        }
+        for box in row.boxes
     ]
     tracks: TracksMessage = {
         "type": "tracks",
@@ -185,9 +182,7 @@ def body(camera: Camera, visit: VisitSnapshot) -> VisitBody:
 
 def keep(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None:
     """Everything up to this entry has taken effect."""
-    camera.last = replace(
-        camera.last, n=entry.n, captured_at=entry.captured_at, outcome=outcome, people=people
-    )
+    camera.last = replace(camera.last, n=entry.n, captured_at=entry.captured_at, outcome=outcome, people=people)
     write(camera)
 
 

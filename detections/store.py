@@ -29,8 +29,8 @@ UPDATED = [
 ]
 
 
-def aware(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)
+def aware(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def picture_name(camera_id: int, visit: VisitSnapshot) -> str:
@@ -57,8 +57,8 @@ def _row(camera_id: int, visit: VisitSnapshot, *, is_verified: bool) -> Visit:
         end_reason=visit.end_reason,
         first_seen=aware(visit.first_seen),
         last_seen=aware(visit.last_seen),
-        ended_at=aware(visit.ended_at),
-        settled_at=aware(visit.settled_at),
+        ended_at=None if visit.ended_at is None else aware(visit.ended_at),
+        settled_at=None if visit.settled_at is None else aware(visit.settled_at),
         is_verified=is_verified,
         best_score=visit.best_score,
         picture=name if visit.has_picture else "",

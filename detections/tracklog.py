@@ -1,7 +1,6 @@
-"""The boxes of every analysed frame: append-only, one file of JSON lines per camera and hour (UTC), never in the database.
+"""The boxes of every analysed frame: append-only, JSON lines per camera and hour (UTC), never in the database.
 
-A row: n, stream, seq, captured_at, failed, and boxes as [track, visit or null, x1, y1, x2, y2, confidence], relative to
-the picture.
+A row: n, stream, seq, captured_at, failed, and boxes as [track, visit or null, x1, y1, x2, y2, confidence].
 """
 
 from __future__ import annotations
@@ -11,8 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 TAIL_BYTES = 65_536
+
+
+class LoggedBox(NamedTuple):
+    """Edges are relative to the picture, 0 to 1; written as a list."""
+
+    track: int
+    visit: str | None
+    left: float
+    top: float
+    right: float
+    bottom: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +33,7 @@ class Row:
     stream: str
     seq: int
     captured_at: float
-    boxes: list[list[float | int | str | None]]
+    boxes: list[LoggedBox]
     failed: bool = False
 
 
@@ -59,7 +71,8 @@ class TrackLog:
             if first <= path.name <= last:
                 with path.open(encoding="utf-8") as file:
                     for line in file:
-                        row = Row(**json.loads(line))
+                        raw = json.loads(line)
+                        row = Row(**{**raw, "boxes": [LoggedBox(*box) for box in raw["boxes"]]})
                         if start <= row.captured_at < end:
                             yield row
 

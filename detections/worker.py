@@ -16,7 +16,7 @@ from detections.turn import worker
 logger = logging.getLogger(__name__)
 
 
-class DrainWorker(SimpleWorker):
+class DrainWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types.
     """Asks the two queues in the order that this worker's share of time demands, and ends a turn when told to stop."""
 
     exponential_backoff_factor = 1  # A Valkey that is back is found within a second.

@@ -1,4 +1,4 @@
-"""The entry of the web process: pages by Django, the two sockets in raw ASGI (they check origin and session themselves)."""
+"""The entry of the web process: pages by Django, sockets in raw ASGI (which check origin and session themselves)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from django.urls import path
 from cameras.consumers import capture
 from detections.consumers import live
 
+# ASGI applications, which Channels routes with Django's patterns for views.
 websocket_urlpatterns = [
-    path("ws/capture/<str:slug>/", capture),
-    path("ws/live/", live),
+    path("ws/capture/<str:slug>/", capture),  # type: ignore[arg-type]
+    path("ws/live/", live),  # type: ignore[arg-type]
 ]

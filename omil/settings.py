@@ -254,7 +254,7 @@ MAX_FRAME_PIXELS = env.integer("OMIL_MAX_FRAME_PIXELS", 4_096 * 2_304, least=100
 CREDIT = env.integer("OMIL_CREDIT", 2, least=1, most=8)  # Unacknowledged frames a source may have under way.
 CAPTURED_MAX_AGE_S = env.seconds("OMIL_CAPTURED_MAX_AGE_S", 60)
 CAPTURED_MAX_AHEAD_S = env.seconds("OMIL_CAPTURED_MAX_AHEAD_S", 2)
-MAX_BAD_FRAMES = env.integer("OMIL_MAX_BAD_FRAMES", 50, least=1, most=10_000)  # In a row, then the socket is closed.
+MAX_BAD_FRAMES = env.integer("OMIL_MAX_BAD_FRAMES", 50, least=1, most=10_000)  # More than good ones: closed.
 
 # --- Ring and spool ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A real analysis worker with a detector that sees what it is told: `python -m tests.drainers JOURNAL FRAME_S [SLOW_S]`.
+"""A real worker with a detector that sees what it is told: `python -m tests.drainers JOURNAL FRAME_S [SLOW_S]`.
 
 Writes a line per inference to JOURNAL: process, camera, number, begin and end (monotonic seconds, one clock for all
 processes). The first frame that carries SLOW_NUMBER takes SLOW_S.
@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SLOW_NUMBER = 999
 
@@ -43,7 +44,7 @@ def serve(journal: Path, frame_s: float, slow_s: float) -> None:
     from tests.fakes import FakeDetector
 
     class Recorder(FakeDetector):
-        def detect(self, prepared: int, camera_id: int) -> Boxes:
+        def detect(self, prepared: Any, camera_id: int) -> Boxes:
             began = time.monotonic()
             time.sleep(slow_s if prepared == SLOW_NUMBER and not slowed else frame_s)
             slowed.append(prepared) if prepared == SLOW_NUMBER else None
@@ -55,7 +56,7 @@ def serve(journal: Path, frame_s: float, slow_s: float) -> None:
 
     slowed: list[int] = []
     detector = Recorder(lambda number: [])
-    jobs.get_detector = lambda: detector
+    setattr(jobs, "get_detector", lambda: detector)  # noqa: B010 (mypy knows that it is another module's)
     host().heartbeat.start()
     worker.serve()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,10 @@ class FakeDetector:
     fails_on: set[int] = field(default_factory=set)
     before: Callable[[int], None] = lambda number: None
 
-    def prepare(self, frame_bgr: np.ndarray) -> int:
+    def prepare(self, frame_bgr: np.ndarray) -> Any:
         return number_of(frame_bgr)
 
-    def detect(self, prepared: int, camera_id: int) -> Boxes:
+    def detect(self, prepared: Any, camera_id: int) -> Boxes:
         self.before(prepared)
         if prepared in self.fails_on:
             raise RuntimeError("the back-end failed")

@@ -1,4 +1,4 @@
-"""The whole product as a user starts it, for tests that need its processes: `manage.py start` in a folder of its own."""
+"""The whole product as a user starts it, for tests that need its processes: `manage.py start` on its own folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Product:
         self.folder = folder
         self.port = free_port()
         self.lines: deque[str] = deque(maxlen=2_000)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OMIL_", "REDIS", "DATABASE"))}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OMIL_", "REDIS", "DATABASE"))
+        }
         clean.pop("PROMETHEUS_MULTIPROC_DIR", None)
         self.env = {
             **clean,
@@ -133,7 +135,11 @@ class Product:
     def logged_in(self, name: str = "admin", password: str = ADMIN_PASSWORD) -> httpx.Client:
         browser = httpx.Client(base_url=self.url, follow_redirects=True)
         browser.get("/login/").raise_for_status()
-        form = {"username": name, "password": password, "csrfmiddlewaretoken": browser.cookies[f"omil_csrf_{self.port}"]}
+        form = {
+            "username": name,
+            "password": password,
+            "csrfmiddlewaretoken": browser.cookies[f"omil_csrf_{self.port}"],
+        }
         answer = browser.post("/login/", data=form)
         answer.raise_for_status()
         assert f"omil_session_{self.port}" in browser.cookies, "the log-in failed"

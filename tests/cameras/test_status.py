@@ -54,8 +54,6 @@ def test_a_camera_that_sees_nobody_looks_different_from_one_that_sees_nothing(
 def test_a_frozen_camera_says_since_when() -> None:
     limits = Limits(silent_s=3, max_lag_s=2)
     moving = make_entry(1, Kind.NO_MOTION, NOW - 20)
-    status = decide(
-        [moving, *FROZEN], None, Presence(), is_enabled=True, analysis=RUNNING, limits=limits, now=NOW
-    )
+    status = decide([moving, *FROZEN], None, Presence(), is_enabled=True, analysis=RUNNING, limits=limits, now=NOW)
     assert status.since == FROZEN[0].received_at
     assert status.fps == pytest.approx(4.0, abs=0.2)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError
 
 from cameras import folders, presence
@@ -54,7 +55,7 @@ class Post:
         return list(tracklog.TrackLog(folders.tracks_of(self.camera.pk)).rows(0, time.time() + 3_600))
 
     def visits(self) -> list[dict[str, Any]]:
-        return list(Visit.objects.order_by("first_seen").values())
+        return [dict(visit) for visit in Visit.objects.order_by("first_seen").values()]
 
     def effects(self) -> tuple[list[tracklog.Row], list[dict[str, Any]], list[tuple[int, Outcome, int]]]:
         return self.rows(), self.visits(), [(e.n, e.outcome, e.people) for e in self.spool.after(0)]
@@ -89,11 +90,13 @@ def test_every_admitted_frame_takes_effect_once_and_in_order(post: Post) -> None
     (visit,) = post.visits()
     assert visit["first_seen"].timestamp() == pytest.approx(post.started_at + 10 / FPS, abs=1e-3)
     assert visit["last_seen"].timestamp() == pytest.approx(post.started_at + 30 / FPS, abs=1e-3)
-    assert (Path(jobs.settings.MEDIA_ROOT) / visit["picture"]).stat().st_size > 500
+    assert (Path(settings.MEDIA_ROOT) / visit["picture"]).stat().st_size > 500
     shown = [row.boxes for row in post.rows() if row.boxes]
     assert len(shown) == 21
-    assert {box[1] for boxes in shown[-5:] for box in boxes} == {str(visit["id"])}
-    assert all(0 <= edge <= 1 for boxes in shown for box in boxes for edge in box[2:6])
+    assert {box.visit for boxes in shown[-5:] for box in boxes} == {str(visit["id"])}
+    assert all(
+        0 <= edge <= 1 for boxes in shown for box in boxes for edge in (box.left, box.top, box.right, box.bottom)
+    )
 
 
 class Killed(BaseException):
@@ -161,7 +164,7 @@ def undisturbed_run(
     other.admit(range(1, LAST + 1))
     other.drain()
     rows, _visits, entries = other.effects()
-    return rows, list(Visit.objects.filter(camera=camera).values()), entries
+    return rows, [dict(visit) for visit in Visit.objects.filter(camera=camera).values()], entries
 
 
 def test_a_failing_detector_is_an_error_and_never_nobody(post: Post) -> None:
@@ -261,7 +264,12 @@ def test_the_drain_is_found_by_the_name_that_is_rung() -> None:
 def test_a_quiet_stretch_costs_no_checkpoint_per_frame(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = []
     write = pipeline.write
-    monkeypatch.setattr(pipeline, "write", lambda camera: (writes.append(camera.last.n), write(camera)))
+
+    def noted(camera: pipeline.Camera) -> None:
+        writes.append(camera.last.n)
+        write(camera)
+
+    monkeypatch.setattr(pipeline, "write", noted)
     for number in range(1, 500):
         at = post.started_at + number / 50
         post.spool.put(Frame(post.camera.pk, STREAM, number, at, at, b""), Kind.NO_MOTION, "")

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from detections.tracklog import Row, TrackLog
+from detections.tracklog import LoggedBox, Row, TrackLog
 from tests.build import STREAM
 
 HOUR = 3_600.0 * 100
 
 
 def row(n: int, at: float) -> Row:
-    return Row(n, STREAM, n, at, [[1, None, 0.1, 0.2, 0.3, 0.4, 0.9]])
-
+    return Row(n, STREAM, n, at, [LoggedBox(1, None, 0.1, 0.2, 0.3, 0.4, 0.9)])
 
 
 def test_rows_come_back_by_time_over_hours(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """kill -9 at any part of the running product, while a scripted source plays thirty seconds around one visit.
 
-The source sends fixed sequence numbers and capture times, so that a disturbed run can be compared with an undisturbed one.
+The source sends fixed sequence numbers and capture times, so that a disturbed run compares with an undisturbed one.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ class Stage:
         self.jpegs = jpegs
         self.plays = 0
 
-    def play(self, disturb: Callable[[Source], Awaitable[None]] | None = None) -> tuple[Outcomes, Source]:
+    def play(self, disturb: Callable[[Source], Coroutine[Any, Any, None]] | None = None) -> tuple[Outcomes, Source]:
         self.plays += 1
         camera = self.product.add_camera(f"Gate {self.plays}")
         cookies = self.product.enrol(camera)
@@ -58,7 +59,7 @@ class Stage:
         self.product.wait_until(lambda: self._is_settled(camera_id), 20)
         return self._outcomes(camera_id, starts_at), source
 
-    async def _run(self, source: Source, disturb: Callable[[Source], Awaitable[None]] | None) -> None:
+    async def _run(self, source: Source, disturb: Callable[[Source], Coroutine[Any, Any, None]] | None) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(source.run(90))
             if disturb:
@@ -87,8 +88,8 @@ class Stage:
         seen: dict[str, list[float]] = {}
         for row in rows:
             for box in row.boxes:
-                if box[1]:
-                    seen.setdefault(str(box[1]), []).append(row.captured_at)
+                if box.visit:
+                    seen.setdefault(box.visit, []).append(row.captured_at)
         lasts = sorted((min(times), max(times)) for times in seen.values())
         assert len(lasts) == len(stored)
         visits = [

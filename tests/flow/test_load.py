@@ -1,9 +1,10 @@
-"""Forty sockets that offer ten times what analysis can do: the lag stays bounded, the rest is told busy, memory is flat."""
+"""Forty sockets offer ten times what analysis can do: the lag stays bounded, the rest is told busy, memory is flat."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ from tests.product import Product
 from tests.source import read_clip
 
 pytestmark = [pytest.mark.load, pytest.mark.realtime]
+
+logger = logging.getLogger(__name__)
 
 CAMERAS = 40
 MEASURE_S = 10.0
@@ -146,8 +149,8 @@ def test_forty_sockets_cannot_drown_analysis(product: Product, test_data: Path, 
     offered = sum(flood.sent for flood in poured) / (minutes * 60)
     analysed = after.total("omil_analysed_total") - before.total("omil_analysed_total")
     growth = growth_per_minute([(t, b) for t, b in readings if t >= 60])
-    print(f"analysed {rate:.1f}/s alone; offered {offered:.0f}/s, analysed {analysed / minutes / 60:.1f}/s of forty")
-    print(f"answers {dict(answers)}; memory grew by {growth / 1e6:.2f} MB/min")
+    logger.warning("analysed %.1f/s of one, %.1f/s of forty offering %.0f/s", rate, analysed / minutes / 60, offered)
+    logger.warning("answers %s; memory grew by %.2f MB/min", dict(answers), growth / 1e6)
     assert offered >= 10 * rate
     assert sum(answers.values()) == sum(flood.sent for flood in poured), "every frame is answered"
     assert answers["busy"] > 0
