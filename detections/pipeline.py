@@ -135,12 +135,14 @@ def save(
 def log_row(entry: Entry, tracks: list[Track], visit_of: dict[int, UUID], size_wh: tuple[int, int]) -> Row:
     boxes = []
     for track in tracks:
-        edges = [
+        left, top, right, bottom = (
             round(min(1.0, max(0.0, edge / size)), 4)
             for edge, size in zip(track.xyxy, (*size_wh, *size_wh), strict=True)
-        ]
+        )
         visit = visit_of.get(track.id)
-        boxes.append(LoggedBox(track.id, str(visit) if visit else None, *edges, round(track.confidence, 3)))
+        boxes.append(
+            LoggedBox(track.id, str(visit) if visit else None, left, top, right, bottom, round(track.confidence, 3))
+        )
     return Row(entry.n, entry.stream, entry.seq, entry.captured_at, boxes)
 
 

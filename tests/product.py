@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections import deque
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -26,6 +28,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def own_database(url: str) -> str:
+    """A new database on the PostgreSQL that the suite was given; "" where it was given none."""
+    if not url.startswith("postgres"):
+        return ""
+    import psycopg
+
+    name = f"omil_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
 class Product:
@@ -44,6 +58,7 @@ class Product:
             "PORT": str(self.port),
             "OMIL_DATA_DIR": str(folder),
             "OMIL_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "DATABASE_URL": own_database(os.environ.get("DATABASE_URL", "")),
             **(env or {}),
         }
         folder.mkdir(parents=True, exist_ok=True)
