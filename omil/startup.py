@@ -19,6 +19,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
 
+from detections import weights
 from omil import authority, supervise
 
 
@@ -65,9 +66,7 @@ def prepare() -> list[str]:
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
     settings.METRICS_DIR.mkdir(parents=True)
     (settings.RUN_DIR / "detector.json").unlink(missing_ok=True)  # Of the last run; the workers write it anew.
-    # Beside the rest, and in a process of its own, for what it loads must not stay in memory while the product runs.
-    command = [*supervise.BOUND_TO_US, sys.executable, "manage.py", "prepare_models", "--first-run"]
-    with subprocess.Popen(command, cwd=settings.BASE_DIR):  # noqa: S603
+    with models_prepared():
         compile_catalogues()
         collect_static_files()
         call_command("migrate", interactive=False, verbosity=0)
@@ -75,6 +74,26 @@ def prepare() -> list[str]:
         call_command("ensure_admin", stdout=credentials)
         connections.close_all()
     return [*said, f"Log in as {credentials.getvalue().strip()}"]
+
+
+@contextmanager
+def models_prepared() -> Iterator[None]:
+    """Prepares the model files while the body runs, unless this very checkpoint was prepared before.
+
+    In a process of its own, for what it loads must not stay in memory for as long as the product runs.
+    """
+    stamp, checkpoint = settings.MODELS_DIR / ".prepared", weights.checkpoint()
+    about = checkpoint.stat() if checkpoint else None
+    sizes = f"{settings.IMAGE_SIZE} {settings.GATE_IMAGE_SIZE} {settings.VERSION}"
+    wanted = f"{checkpoint} {about.st_size} {about.st_mtime_ns} {sizes}" if about else None
+    if wanted and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        yield
+        return
+    command = [*supervise.BOUND_TO_US, sys.executable, "manage.py", "prepare_models", "--first-run"]
+    with subprocess.Popen(command, cwd=settings.BASE_DIR) as preparing:  # noqa: S603
+        yield
+    if wanted and preparing.returncode == 0 and any(settings.MODELS_DIR.glob("*/model.json")):
+        stamp.write_text(wanted, encoding="utf-8")
 
 
 def collect_static_files() -> None:
@@ -129,8 +148,6 @@ def answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> boo
 
 def announcement(said: list[str]) -> list[str]:
     """The lines that end the start: addresses, log-in, detector and, with an authority of our own, how to trust it."""
-    from detections import weights
-
     lines = [f"Omil {settings.VERSION} serves {'  '.join(f'{url}/' for url in settings.SITE_URLS)}", *said]
     detector = weights.status()
     lines += [f"Detector: {detector.name or 'still loading; /healthz tells'}"]

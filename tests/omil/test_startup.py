@@ -135,6 +135,28 @@ def test_over_https_it_says_how_devices_come_to_trust_it(settings: Settings, tmp
     assert authority.fingerprint(authority.current().root()) in told
 
 
+def test_models_are_prepared_once_for_each_checkpoint(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manage.py").write_text("open('prepared', 'a').write('x')")
+    settings.BASE_DIR, settings.MODELS_DIR = tmp_path, tmp_path / "models"
+    settings.OMIL_MODEL = str(tmp_path / "own.pt")
+
+    def prepared() -> int:
+        with startup.models_prepared():
+            pass
+        return len((tmp_path / "prepared").read_text())
+
+    assert (prepared(), prepared()) == (1, 2)  # Without a checkpoint there is nothing to remember.
+    (tmp_path / "own.pt").write_bytes(b"one")
+    assert (prepared(), prepared()) == (3, 4)  # It came to nothing: no export is there.
+    (tmp_path / "models" / "own-1").mkdir(parents=True)
+    (tmp_path / "models" / "own-1" / "model.json").touch()
+    assert (prepared(), prepared()) == (5, 5)
+    (tmp_path / "own.pt").write_bytes(b"two!")
+    assert (prepared(), prepared()) == (6, 6)
+
+
 def test_static_files_are_collected_when_one_has_changed(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a.css").write_text("a {}")
