@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 STRIPES = ((0.05, 0.30), (0.30, 0.55), (0.55, 0.90))
 BINS = 16  # Per channel of CIE L*a*b*.
 CHROMA = (88, 168)  # a* and b* of ordinary clothes, in OpenCV's bytes (128 is grey); what lies outside is clipped.
-MIDDLE = 0.7  # The share of the box's width that is looked at: the sides are mostly background.
+MIDDLE = 0.5  # The share of the box's width that is looked at: the sides are mostly background.
 SMALL_WH = (24, 64)  # Every crop is brought to this size, so that near and far people weigh the same.
 LEAST_WH = (6, 12)  # Smaller boxes say nothing about clothes.
 
@@ -49,8 +49,9 @@ class ColourHistogram:
         parts = []
         for begin, end in STRIPES:
             stripe = lab[int(begin * SMALL_WH[1]) : int(end * SMALL_WH[1])]
-            parts += [_histogram(stripe, 0, (0, 256)), _histogram(stripe, 1, CHROMA), _histogram(stripe, 2, CHROMA)]
-        return np.concatenate(parts) / np.float32(len(parts))
+            # Lightness weighs as much as both colours: most clothes are dark or light before they are coloured.
+            parts += [2 * _histogram(stripe, 0, (0, 256)), _histogram(stripe, 1, CHROMA), _histogram(stripe, 2, CHROMA)]
+        return np.asarray(np.concatenate(parts) / (4 * len(STRIPES)), np.float32)
 
     def agreement(self, a: Vector, b: Vector) -> float:
         """One less the Hellinger distance of the histograms."""

@@ -32,7 +32,11 @@ AT_EDGE = 0.6
 # Change of velocity that a person can make: at once (boxes are noisy), more with each second.
 TURN, TURN_PER_S = 0.8, 0.6
 SIZE_MOST = 2.0  # Nobody is so many times as high as they were.
-LEAST_AGREEMENT = 0.55  # Looks that agree less belong to two people, wherever they are.
+# Looks may agree so much less with each other than they have done with themselves all along: somebody who has stood
+# still changes little behind a pillar, a dancer much. Whatever that gives, less than the first of these is two people,
+# and nobody is asked for more than the second.
+LESS_ALIKE = 0.3
+LEAST_AGREEMENT, MOST_AGREEMENT = 0.5, 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,22 @@ def _from_path(lost: End, found: End, dt: float) -> float:
     return math.hypot(dx - share * px, dy - share * py)
 
 
-def cost(lost: End, found: End, looks: tuple[Vector | None, Vector | None], appearance: Appearance) -> float:
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Somebody's mean looks, and how alike they have been to themselves from one moment to the next."""
+
+    vector: Vector | None
+    likeness: float
+
+
+def cost(lost: End, found: End, before: Looks, after: Looks, appearance: Appearance) -> float:
     """Of continuing one with the other: up to 1 they may be the same person. Far in one asks for near in the other."""
     far = reach(lost, found)
-    if far > 1 or looks[0] is None or looks[1] is None:
+    if far > 1 or before.vector is None or after.vector is None:
         return far
-    unlike = (1 - appearance.agreement(looks[0], looks[1])) / (1 - LEAST_AGREEMENT)
-    return math.hypot(far, unlike)
+    alike = min(before.likeness, after.likeness) - LESS_ALIKE
+    least = min(MOST_AGREEMENT, max(LEAST_AGREEMENT, alike))
+    return math.hypot(far, (1 - appearance.agreement(before.vector, after.vector)) / (1 - least))
 
 
 def pairs(costs: np.ndarray) -> list[tuple[int, int]]:

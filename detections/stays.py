@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from detections.appearance import Appearance, Picture, Vector
-from detections.continuity import Body, End, Seen, cut_sides, first_end, last_end
+from detections.continuity import Body, End, Looks, Seen, cut_sides, first_end, last_end
 from detections.tracker import Track
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "omil:visit")
@@ -39,6 +39,7 @@ class Stay:
     body: Body = field(default_factory=Body)
     looks: bytes = b""  # Vector as float32, or nothing yet.
     looked_at: float = 0.0
+    likeness: float = 0.85  # Of each look to the mean, a running mean of its own; at first what is usual.
     is_visit: bool = False
     losses: int = 0  # How often it was declared out of sight.
     state: str = "present"
@@ -95,11 +96,16 @@ class Stay:
             is_cut = (right - left) * (bottom - top) < 0.6 * self.body.width * self.body.height
             if is_cut or at - self.looked_at < (DESCRIBE_S if self.is_visit else DESCRIBE_NEW_S):
                 return
-        if (new := appearance.describe(frame_bgr, track.xyxy)) is not None:
-            self.looks, self.looked_at = _blended(self.vector(), new, BLEND).tobytes(), at
+        new = appearance.describe(frame_bgr, track.xyxy)
+        if new is None:
+            return
+        if (mean := self.mean_looks.vector) is not None:
+            self.likeness += BLEND * (appearance.agreement(mean, new) - self.likeness)
+        self.looks, self.looked_at = _blended(mean, new, BLEND).tobytes(), at
 
-    def vector(self) -> Vector | None:
-        return np.frombuffer(self.looks, np.float32) if self.looks else None
+    @property
+    def mean_looks(self) -> Looks:
+        return Looks(np.frombuffer(self.looks, np.float32) if self.looks else None, self.likeness)
 
     def picture(self, track: Track, at: float, size_wh: tuple[int, int]) -> bool:
         """Whether this box makes the best picture so far; remembers it if so. Better by a margin, and not too often."""
@@ -129,19 +135,22 @@ class Stay:
             self.body.knows_width or later.body.knows_width,
             self.body.knows_height or later.body.knows_height,
         )
-        if (new := later.vector()) is not None:
-            self.looks, self.looked_at = _blended(self.vector(), new, 0.5).tobytes(), later.looked_at
+        if (new := later.mean_looks.vector) is not None:
+            self.looks, self.looked_at = _blended(self.mean_looks.vector, new, 0.5).tobytes(), later.looked_at
 
     # --- Checkpoint ---
 
     def values(self) -> list[Any]:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {name: getattr(self, name) for name in FIELDS}
         return list({**values, "body": list(astuple(self.body))}.values())
 
     @classmethod
     def restored(cls, kept: list[Any]) -> Self:
-        values = dict(zip((f.name for f in fields(cls)), kept, strict=True))
+        values = dict(zip(FIELDS, kept, strict=True))
         return cls(**{**values, "body": Body(*values["body"])})
+
+
+FIELDS = tuple(each.name for each in fields(Stay))
 
 
 def _blended(old: Vector | None, new: Vector, weight: float) -> Vector:

@@ -18,10 +18,9 @@ import numpy as np
 
 from detections.appearance import Appearance, Box, ColourHistogram, Picture
 from detections.continuity import cost, pairs
-from detections.stays import Stay
+from detections.stays import FIELDS, Stay
 from detections.tracker import LOST_S, Track
 
-VERSION = 1
 MOST_LOSSES = 2
 CLEAR, CLEAR_AFTER_S, CLEAR_HITS = 0.6, 0.3, 3  # So cheap, a continuation is taken before the track is confirmed.
 
@@ -89,7 +88,7 @@ class Visits:
     ) -> None:
         self._camera_id, self._rules = camera_id, rules
         self._appearance = appearance or ColourHistogram()
-        if not state or state.get("version") != VERSION:
+        if not state or state.get("fields") != list(FIELDS):  # Of another version: who was there is forgotten.
             state = {"stays": [], "at": None, "now": 0.0, "sight_at": -math.inf, "size_wh": [1, 1]}
         self._stays = [Stay.restored(values) for values in state["stays"]]
         self._at: float | None = state["at"]  # Of the last judged frame.
@@ -99,7 +98,7 @@ class Visits:
 
     def state(self) -> dict[str, Any]:
         return {
-            "version": VERSION,
+            "fields": list(FIELDS),
             "stays": [stay.values() for stay in self._stays],
             "at": self._at,
             "now": self._now,
@@ -270,7 +269,7 @@ class Visits:
         if stay.first_seen <= visit.last_seen or not self._is_in_time(visit, stay):
             return math.inf
         lost, found = visit.lost_end(self._size_wh), stay.found_end(self._size_wh)
-        return cost(lost, found, (visit.vector(), stay.vector()), self._appearance)
+        return cost(lost, found, visit.mean_looks, stay.mean_looks, self._appearance)
 
     def _is_in_time(self, visit: Stay, stay: Stay) -> bool:
         return visit.away_s(stay.first_seen) <= self._rules.gap_s
