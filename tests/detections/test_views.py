@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from accounts.models import Membership, Role, Unit, User
+from cameras.analysis import AnalysisState
 from cameras.models import Camera, CoverageMinute
 from detections import snapshot, views, weights
 from detections.models import Visit
@@ -25,13 +26,14 @@ pytestmark = pytest.mark.django_db
 DASHBOARD, LIST = "/", "/visits/"
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 FULL = (1 << 60) - 1
+NO_ANALYSIS = AnalysisState(is_down=True, workers=0, frame_s=0.05)
 MakeVisit = Callable[..., Visit]
 
 
 @pytest.fixture(autouse=True)
 def _no_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a Valkey whether analysis is at work."""
-    monkeypatch.setattr(views.analysis, "look", lambda _connection: views.analysis.AnalysisState(True, 0, 0.05))
+    monkeypatch.setattr("cameras.analysis.look", lambda _connection: NO_ANALYSIS)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def make_visit(camera_x: Camera) -> MakeVisit:
 
 
 @pytest.fixture
-def with_picture(make_visit: MakeVisit) -> Iterator[Visit]:
+def with_picture(make_visit: MakeVisit) -> Visit:
     name = "visits/1/2026-03-04/best.jpg"
     path = Path(conf.MEDIA_ROOT) / name
     path.parent.mkdir(parents=True)
@@ -415,7 +417,6 @@ def test_a_model_in_use_is_not_worth_a_notice(client: Client, bob: User, camera_
 
 
 def test_what_a_tile_shows_is_what_the_socket_says(camera_x: Camera) -> None:
-    state = views.analysis.look(None)
-    message = snapshot.message_of(camera_x, snapshot.describe(camera_x, state))
+    message = snapshot.message_of(camera_x, snapshot.describe(camera_x, NO_ANALYSIS))
     (tile,) = views.tiles_of([camera_x])
     assert (tile.state, tile.since) == (message["status"], message["since"])

@@ -18,6 +18,6 @@ const feed = new Feed("[data-feed]", {
   },
 });
 
-tiles = watch(root, { feed });
+({ tiles } = watch(root, { feed }));
 const details = JSON.parse(document.getElementById("day-details").textContent);
 new Strip(root.querySelector("[data-strip]"), root.querySelector("[data-strip-detail]"), details);

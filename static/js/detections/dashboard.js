@@ -4,6 +4,7 @@ import { Feed } from "./feed.js";
 import { watch } from "./watch.js";
 import { countText } from "../lib/texts.js";
 
+const RENEW_MS = 60_000;
 const root = document.querySelector("[data-dashboard]");
 const grid = root.querySelector("[data-tiles]");
 const filter = root.querySelector("[data-filter]");
@@ -95,9 +96,20 @@ function onKey(event) {
   event.preventDefault();
 }
 
+/** A camera that was added, or taken away, appears or goes without anyone's help: nobody reloads a wall screen. */
+async function renewTiles() {
+  const answer = await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  renew(page.querySelectorAll("[data-tile]"));
+}
+
 readFilter();
-tiles = watch(root, { feed, onChange: refresh });
+const watching = watch(root, { feed, onChange: refresh });
+const { renew } = watching;
+tiles = watching.tiles;
 refresh();
+setInterval(renewTiles, RENEW_MS);
 filter.addEventListener("input", () => {
   applyFilter();
   keepFilter();

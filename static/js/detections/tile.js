@@ -1,7 +1,7 @@
 // One camera's tile: its newest picture, the boxes that belong to that very picture, its lamp, and who is there now.
 
 import { BoxLayer } from "./box_layer.js";
-import { clockText, countText, durationText, text } from "../lib/texts.js";
+import { countText, durationText, momentText, text } from "../lib/texts.js";
 
 const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
 const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in which the picture shown is the present one.
@@ -114,13 +114,19 @@ export class Tile {
     element.dataset.status = status;
     element.dataset.people = this.people;
     parts.word.dataset.lamp = LAMPS[status] ?? "off";
-    this.#write(parts.word, text(`status.${key}`, { time: clockText(since || this.#lastCapturedAt || 0) }));
-    const rate = status === "behind" && lagS >= 1 ? text("lag", { seconds: lagS.toFixed(0) }) : text("rate", { fps: fps.toFixed(1) });
-    this.#write(parts.rate, SEEING.has(status) ? rate : "");
+    this.#write(parts.word, text(`status.${key}`));
+    this.#write(parts.rate, this.#rate(status, since || this.#lastCapturedAt, fps, lagS));
     const isStale = !SEEING.has(status) && element.dataset.pictured === "true" && this.#lastCapturedAt;
-    this.#write(parts.note, isStale ? text("lastPicture", { time: clockText(this.#lastCapturedAt) }) : "");
+    this.#write(parts.note, isStale ? text("lastPicture", { time: momentText(this.#lastCapturedAt) }) : "");
     if (!SEEING.has(status) && this.#shownSeq !== null) this.#drawBoxes(this.#shownSeq);
     this.#showThere();
+  }
+
+  #rate(status, since, fps, lagS) {
+    if (status === "behind" && lagS >= 1) return text("lag", { seconds: lagS.toFixed(0) });
+    if (SEEING.has(status)) return text("rate", { fps: fps.toFixed(1) });
+    const isStuck = status === "silent" || status === "frozen";
+    return isStuck && since ? text("since", { time: momentText(since) }) : "";
   }
 
   /** A chip for each person, or in a crowd one for all: chips must not hide the picture. */

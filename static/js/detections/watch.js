@@ -8,7 +8,10 @@ import { Tile } from "./tile.js";
 
 const LAMPS = { connecting: "warn", open: "good", waiting: "bad", refused: "bad" };
 
-/** Starts everything on `root` and returns its tiles. `onChange` is called after every message that changed something. */
+/**
+ * Starts everything on `root`; `onChange` is called after every message that changed something. Returns the tiles by slug
+ * and `renew`, which takes the tiles that the server shows now.
+ */
 export function watch(root, { feed, onChange = () => {} }) {
   const tiles = new Map([...root.querySelectorAll("[data-tile]")].map((element) => [element.dataset.camera, new Tile(element)]));
   const held = new Map(); // Pictures of tiles that nobody sees: not answered, so that no others come.
@@ -64,11 +67,29 @@ export function watch(root, { feed, onChange = () => {} }) {
     }
   });
   for (const tile of tiles.values()) observer.observe(tile.element);
+
+  function renew(elements) {
+    const wanted = new Map([...elements].map((element) => [element.dataset.camera, element]));
+    const gone = [...tiles.keys()].filter((slug) => !wanted.has(slug));
+    const added = [...wanted.keys()].filter((slug) => !tiles.has(slug));
+    if (gone.length + added.length === 0) return;
+    for (const slug of gone) {
+      observer.unobserve(tiles.get(slug).element);
+      tiles.get(slug).element.remove();
+      tiles.delete(slug);
+    }
+    for (const slug of added) tiles.set(slug, new Tile(document.importNode(wanted.get(slug), true)));
+    const grid = root.querySelector("[data-tiles]");
+    for (const slug of wanted.keys()) grid.append(tiles.get(slug).element); // In the server's order.
+    for (const slug of added) observer.observe(tiles.get(slug).element);
+    live.watch([...tiles.keys()]);
+    onChange();
+  }
   setInterval(() => {
     const seconds = now();
     for (const tile of tiles.values()) tile.tick(seconds);
     feed.tick(seconds);
   }, 500);
   live.connect();
-  return tiles;
+  return { tiles, renew };
 }

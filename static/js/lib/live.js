@@ -39,6 +39,11 @@ export class Live {
     });
   }
 
+  watch(cameras) {
+    this.cameras = cameras;
+    this.#watch();
+  }
+
   /** To be called once a picture has been shown or thrown away. */
   acknowledge({ camera, seq }) {
     this.#send({ type: "ack", camera, seq });

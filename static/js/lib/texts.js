@@ -30,6 +30,14 @@ export function clockText(unixSeconds) {
   return clockFormat.format(new Date(unixSeconds * 1000));
 }
 
+const dayFormat = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** The time of day, and the day too unless it is today. */
+export function momentText(unixSeconds) {
+  const moment = new Date(unixSeconds * 1000);
+  return (moment.toDateString() === new Date().toDateString() ? clockFormat : dayFormat).format(moment);
+}
+
 /** 0:42, 12:03, 1:02:03. */
 export function durationText(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
