@@ -79,8 +79,10 @@ class Socket:
     async def close(self, code: int = 1000) -> None:
         if not self.is_closed:
             self.is_closed = True
-            with suppress(Exception):  # The client may be gone already.
+            try:
                 await self._send({"type": "websocket.close", "code": code})
+            except Exception:  # The client may be gone already; a socket that stays open must not go unnoticed.
+                logger.exception("a socket could not be closed with %d", code)
 
     async def refuse(self, refused: Refused) -> None:
         await self.error(refused.code, refused.detail)

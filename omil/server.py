@@ -34,6 +34,10 @@ class AnsweringProtocol(WebSocketProtocol):  # type: ignore[misc]
         is_too_big = self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded
         super().onClose(wasClean, TOO_BIG if is_too_big else code, reason)
 
+    def serverClose(self, code: int | None = None) -> None:
+        """With any code: autobahn's own sendClose refuses to send 1008, a broken rule, and leaves the socket open."""
+        self.sendCloseFrame(code=1000 if code is None else code)
+
 
 class AnsweringFactory(WebSocketFactory):  # type: ignore[misc]
     protocol = AnsweringProtocol
