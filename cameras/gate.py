@@ -1,14 +1,13 @@
 """The first pass: admit a frame to analysis or refuse it, with a reason. Pure, clock passed in; called by the intake.
 
 Two steps. Motion, on a small luma picture; then a small person detector, on the part of the picture that moved or on
-the whole of it. The gate only ever opens by itself: while analysis sees somebody it is open, and it closes when analysis
-has said otherwise. Whatever it cannot know it admits.
+the whole of it. By itself the gate only ever opens: while analysis sees somebody it is open, and it closes when
+analysis has said otherwise. Whatever it cannot know it admits.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,7 +159,7 @@ class Gate:
             self._looks = 0
             return self._refuse(frame, analysis, Judgement(Reason.NO_MOTION))
         judgement = self._ask(frame, motion, analysis)
-        self._must_look = False
+        self._must_look = self._must_look and judgement.reason is Reason.GATE_SATURATED
         if judgement.reason is not Reason.NO_PERSON:
             return judgement
         if motion.moved:
@@ -177,9 +176,7 @@ class Gate:
 
     # --- Open without a look ---
 
-    def _is_open(
-        self, frame: FrameView, presence: PresenceView, analysis: AnalysisView, now: float
-    ) -> Reason | None:
+    def _is_open(self, frame: FrameView, presence: PresenceView, analysis: AnalysisView, now: float) -> Reason | None:
         while self._unanswered and self._unanswered[0].n <= presence.n:
             self._unanswered.popleft()
         if presence.present:
@@ -265,18 +262,3 @@ def cut(picture: Picture, region: Region, share: float) -> Picture:
     height, width = picture.shape[:2]
     rows = slice(int(top * height), max(round((top + share) * height), int(top * height) + 1))
     return picture[rows, int(left * width) : max(round((left + share) * width), int(left * width) + 1)]
-
-
-def bounded(find_person: FindPerson, *, at_once: int, wait_s: float) -> FindPerson:
-    """At most so many calls at once, over all cameras; who has waited for so long raises Saturated."""
-    turns = threading.BoundedSemaphore(at_once)
-
-    def find(picture: Picture) -> float:
-        if not turns.acquire(timeout=wait_s):
-            raise Saturated
-        try:
-            return find_person(picture)
-        finally:
-            turns.release()
-
-    return find

@@ -1,7 +1,7 @@
 """JPEG to arrays and back; the only file that knows colour order (blue first, as OpenCV and the models want it).
 
 The receiving process measures every picture with `size_of` before anything decodes it. The strict decoders hold the
-interpreter's lock while they work (0.3 ms for 640×480); `decode_luma`, which every quiet frame needs, does not.
+interpreter's lock while they work (0.3 ms for 640 by 480); `decode_luma`, which every quiet frame needs, does not.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ def shrink(picture: NDArray[np.uint8], *, longest_px: int) -> NDArray[np.uint8]:
         return picture
     scale = longest_px / max(height, width)
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    small: NDArray[np.uint8] = cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return small
 
 
 def _reduction(jpeg: bytes, longest_px: int) -> int:
@@ -170,7 +171,9 @@ def _reduction(jpeg: bytes, longest_px: int) -> int:
         height, width, _colours, _sampling = simplejpeg.decode_jpeg_header(jpeg)
     except ValueError:
         raise BadImage("corrupt") from None
-    return max(reduction for reduction in REDUCED_LUMA if reduction == 1 or max(height, width) >= reduction * longest_px)
+    return max(
+        reduction for reduction in REDUCED_LUMA if reduction == 1 or max(height, width) >= reduction * longest_px
+    )
 
 
 def _decode(jpeg: bytes, colours: str, reduction: int) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
 """Where something moved: compares a small luma picture with what the camera's empty scene looked like. Pure.
 
-Not brightness is compared but structure, in small overlapping windows: what a window shows must be explained by a gain
-and an offset of what it showed before. A lamp, a cloud or the camera's own exposure changes both but not the structure;
-a person changes it everywhere at the outline. What noise leaves unexplained is learned for each window.
+Not brightness is compared but fine structure, in small overlapping windows: what a window shows must be explained by a
+gain of what it showed before. A lamp, a cloud or the camera's own exposure changes gain, offset and slope but not the
+structure; a person changes it all along the outline. What noise leaves unexplained is learned for each window.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ Luma: TypeAlias = NDArray[np.uint8]  # (height, width)
 Field: TypeAlias = NDArray[np.float32]  # One value per pixel or per window.
 Region: TypeAlias = tuple[float, float, float, float]  # Left, top, right, bottom; relative, 0.0 to 1.0.
 
+FINE_PX = 7  # Structure is what differs from the mean of a square this wide.
 CELL_PX = 4  # A window is two by two cells; the next one begins a cell further.
 LEARNING_FRAMES = 10
 GAP_S = 10.0  # After a longer pause what was learned is only a hint.
 FORGOTTEN_S = 600.0  # After a longer pause it is worth nothing.
 SETTLE_S = 10.0  # How fast a quiet scene and its noise are followed.
 ADOPT_S = 3.0  # How fast a moved scene that holds nobody becomes the background.
-# Variance, in squared levels of luma, that gain and offset leave unexplained: below LEAST nothing has moved, and above
+# Variance, in squared levels of luma, that the gain leaves unexplained: below LEAST nothing has moved, and above
 # MOST something has, however restless the window used to be.
 LEAST, MOST = 6.0, 150.0
-DEVIATIONS = 5.0
+DEVIATIONS = 4.0
 MOST_REGIONS = 4
 STRIKING = 20.0  # How much one window may add to the rank of its region.
 
 
 @dataclass(frozen=True, slots=True)
 class MotionResult:
-    """Whether something moved, and where, the most striking region first; `is_known` is False before that can be said."""
+    """Whether something moved, and where, the most striking region first; `is_known` is False while nobody can say."""
 
     moved: bool
     is_known: bool
@@ -80,7 +81,7 @@ class Motion:
         if not self._accepted:
             self._scene = self._luma.copy()
         elif self._accepted == 1:
-            self._usual, self._spread = self._change.copy(), self._change / 2
+            self._usual, self._spread = self._change.copy(), self._change * np.float32(0.5)
         if self._accepted < LEARNING_FRAMES:
             self._accepted += 1
             self._learn(1 / self._accepted, noise=1 / self._accepted)
@@ -127,15 +128,18 @@ def _windows(values: Field) -> Field:
     """The mean of each window: from cells, each the mean of its pixels, by averaging two by two of them."""
     height, width = values.shape
     cells = cv2.resize(values, (width // CELL_PX, height // CELL_PX), interpolation=cv2.INTER_AREA)
-    return cv2.boxFilter(cells, -1, (2, 2), anchor=(0, 0))[:-1, :-1]  # type: ignore[return-value]
+    means: Field = cv2.boxFilter(cells, -1, (2, 2), anchor=(0, 0))[:-1, :-1].astype(np.float32, copy=False)
+    return means
 
 
 def _unexplained(luma: Field, scene: Field) -> Field:
-    """Per window, the variance of either picture that no gain and offset of the other explains."""
-    mean, scene_mean = _windows(luma), _windows(scene)
-    variance = np.maximum(_windows(luma * luma) - mean * mean, 0)
-    scene_variance = np.maximum(_windows(scene * scene) - scene_mean * scene_mean, 0)
-    covariance = _windows(luma * scene) - mean * scene_mean
+    """Per window, the variance of the fine structure of either picture that no gain of the other explains."""
+    fine = luma - cv2.blur(luma, (FINE_PX, FINE_PX))
+    scene_fine = scene - cv2.blur(scene, (FINE_PX, FINE_PX))
+    mean, scene_mean = _windows(fine), _windows(scene_fine)
+    variance = np.maximum(_windows(fine * fine) - mean * mean, 0)
+    scene_variance = np.maximum(_windows(scene_fine * scene_fine) - scene_mean * scene_mean, 0)
+    covariance = _windows(fine * scene_fine) - mean * scene_mean
     explained = covariance * covariance / (variance * scene_variance + 1)
     change: Field = (variance + scene_variance) * (1 - explained)
     return change
