@@ -20,6 +20,7 @@ from cameras.coverage import RollUp, Tally, stored_at
 from cameras.entries import VERDICTS, Entry, Kind
 from cameras.models import Camera, CoverageMinute
 from cameras.presence import Presence
+from cameras.ring import Ring
 from cameras.spool import SEGMENT, Spool
 from detections import broadcast, retention
 from detections.snapshot import describe, message_of
@@ -173,6 +174,8 @@ class Watch:
             if entry.kind is Kind.ADMITTED
         }
         self.spool.sweep(waiting=waiting, older_than=now - STALE_LINK_S)
+        if self._heard_at and now - self._heard_at > STALE_LINK_S:  # Its receiver prunes the ring only as frames come.
+            Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES).prune(older_than=now - STALE_LINK_S)
 
     def _all_after(self, n: int) -> list[Entry]:
         found: list[Entry] = []
