@@ -27,6 +27,7 @@ export function watch(root, { feed, onChange = () => {} }) {
         root.dataset.line = line.dataset.line = state;
         line.dataset.lamp = LAMPS[state];
         line.textContent = text(`line.${state}`);
+        document.querySelector("[data-log-in]").hidden = state !== "refused";
         held.clear();
         if (state === "waiting" || state === "refused") for (const tile of tiles.values()) tile.forget();
         // What happened while the line was down is read again from the server.

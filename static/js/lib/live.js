@@ -4,6 +4,7 @@
 import { Backoff } from "./backoff.js";
 import { decodeMessage, decodePicture } from "./protocol.js";
 
+const MOST = 200; // Cameras that the server lets one page watch.
 const REFUSED = new Set([1008, 4401, 4403]);
 
 /** `state` is connecting, open, waiting or refused. Handlers: state, camera, tracks, visit, picture. */
@@ -50,7 +51,7 @@ export class Live {
   }
 
   #watch() {
-    this.#send({ type: "watch", cameras: this.cameras, pictures: this.pictures && !document.hidden });
+    this.#send({ type: "watch", cameras: this.cameras.slice(0, MOST), pictures: this.pictures && !document.hidden });
   }
 
   #send(message) {
