@@ -26,7 +26,7 @@ LOST_S = 1.0  # How long a track without a box is kept.
 BLIND_S = 2.5  # The longest pause between frames over which a track is carried, whatever the frame rate.
 LEAST_OVERLAP = 0.15  # First association, confident boxes (ByteTrack: 0.2, of boxes that are not widened).
 LEAST_OVERLAP_LOW = 0.5  # Second association, faint boxes (ByteTrack).
-NESTED = 0.8  # So much of one box inside the other, and they may be one person twice ...
+NESTED = 0.85  # So much of one box inside the other, and they may be one person twice ...
 NESTED_AREA = 0.1  # ... unless the smaller is so small that it is someone far behind.
 # Standard deviations in box heights (per second): of a measured side (ByteTrack: 1/20), of the speed of a track just
 # begun (walking is about 0.8), and of the change of speed within a second.

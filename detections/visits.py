@@ -89,9 +89,10 @@ class Visits:
         self._camera_id, self._rules = camera_id, rules
         self._appearance = appearance or ColourHistogram()
         if not state or state.get("fields") != list(FIELDS):  # Of another version: who was there is forgotten.
-            state = {"stays": [], "at": None, "now": 0.0, "sight_at": -math.inf, "size_wh": [1, 1]}
+            state = {"stays": [], "at": None, "judged_at": None, "now": 0.0, "sight_at": -math.inf, "size_wh": [1, 1]}
         self._stays = [Stay.restored(values) for values in state["stays"]]
-        self._at: float | None = state["at"]  # Of the last judged frame.
+        self._at: float | None = state["at"]  # Of the last frame, and of the last that told who is there.
+        self._judged_at: float | None = state["judged_at"]
         self._now: float = state["now"]  # The same, or where the clock's "no sight" has moved on.
         self._sight_at: float = state["sight_at"]
         self._size_wh: tuple[int, int] = (state["size_wh"][0], state["size_wh"][1])
@@ -101,6 +102,7 @@ class Visits:
             "fields": list(FIELDS),
             "stays": [stay.values() for stay in self._stays],
             "at": self._at,
+            "judged_at": self._judged_at,
             "now": self._now,
             "sight_at": self._sight_at,
             "size_wh": list(self._size_wh),
@@ -223,10 +225,13 @@ class Visits:
         return before_at, self._at
 
     def _judged(self, at: float) -> tuple[float, float]:
-        """As `_moved`; and what silence had hidden is taken back, for this frame tells."""
+        """The last judged frame's time and this one's. What silence had hidden is taken back, for this frame tells."""
         for stay in self._stays:
             stay.hidden = ""
-        return self._moved(at)
+        _, at = self._moved(at)
+        before_at = at if self._judged_at is None else self._judged_at
+        self._judged_at = at
+        return before_at, at
 
     def _visits(self) -> list[Stay]:
         return [stay for stay in self._stays if stay.is_visit]
