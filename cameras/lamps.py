@@ -42,7 +42,7 @@ def lit(cameras: Iterable[Camera]) -> list[Camera]:
     cameras = list(cameras)
     for camera in cameras:
         status = describe(camera.pk, is_enabled=camera.is_enabled, analysis=state, limits=limits)
-        camera.lamp = lamp_of(status)
+        camera.lamp = lamp_of(status)  # type: ignore[attr-defined]  # Only for the page that shows it.
     return cameras
 
 

@@ -108,7 +108,7 @@ class Room:
         return [self.empty] * count
 
     def swaying(self, first: int, last: int, count: int) -> list[Picture]:
-        """`count` frames of somebody who stands: those between `first` and `last`, to and fro."""
+        """`count` frames of somebody who stands: those between `first` and `last`, back and forth."""
         there = self.run(first, last)
         loop = there + there[-2:0:-1]
         return [loop[index % len(loop)] for index in range(count)]
