@@ -90,6 +90,22 @@ def empty_valkey(valkey: str) -> str:
     return valkey
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _transactions_are_left_alone() -> Iterator[None]:
+    """Jobs and sockets begin by closing old connections, which on PostgreSQL would end the transaction of the test."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    close = BaseDatabaseWrapper.close_if_unusable_or_obsolete
+
+    def close_unless_in_transaction(self: BaseDatabaseWrapper) -> None:
+        if not self.in_atomic_block:
+            close(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", close_unless_in_transaction)
+        yield
+
+
 _skipped_for_data: list[str] = []
 
 
