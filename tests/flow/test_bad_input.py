@@ -1,10 +1,9 @@
-"""Must hold f: whatever a capture socket is sent gets its own clear answer and its own count, and slows no neighbour."""
+"""Whatever a capture socket is sent gets its own clear answer and its own count, and slows no neighbour."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 import struct
 import time
 from collections import Counter
@@ -19,14 +18,14 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.build import STREAM
 from tests.flow.conftest import RECHECK_S
-from tests.flow.post import HELLO, PATIENCE_S, Line, Post, Pulse, Site, frame, p95, picture
+from tests.flow.nonsense import BAD, FINE, JPEG, declared
+from tests.flow.post import HELLO, PATIENCE_S, Line, Post, Pulse, Site, frame, p95
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 GOOD = {"admitted", "no_motion", "no_person", "busy"}
-JPEG = picture()
 SLOWER, SLACK_S = 3, 0.02  # What a neighbour may notice of somebody else's nonsense.
-MOST_BYTES, MEBIBYTE = 1_000_000, 1_048_576
+MEBIBYTE = 1_048_576
 
 
 @dataclass
@@ -154,13 +153,13 @@ async def neighbour(site: Site, posts: dict[str, Post]) -> AsyncIterator[Pulse]:
 
 @pytest.fixture(scope="module")
 def posts(site: Site) -> dict[str, Post]:
-    names = "neighbour frames large credit repeat twice flood notice timer off".split()
+    names = ["neighbour", "frames", "large", "credit", "repeat", "twice", "flood", "notice", "timer", "off"]
     return dict(zip(names, site.posts(*(f"Gate {name}" for name in names)), strict=True))
 
 
 async def quiet_then(pulse: Pulse, nonsense: Callable[[], Any], *, quiet_s: float = 3.0) -> None:
-    """The neighbour is answered as fast while this runs as before. A busy machine is given a second and third chance."""
-    for chance in range(3):
+    """The neighbour is answered as fast while this runs as before; a busy machine gets a second and third chance."""
+    for _chance in range(3):
         began = time.monotonic()
         await asyncio.sleep(quiet_s)
         middle = time.monotonic()
@@ -169,7 +168,7 @@ async def quiet_then(pulse: Pulse, nonsense: Callable[[], Any], *, quiet_s: floa
         assert len(during) >= 5, "this was over too soon to say anything"
         if p95(during) < SLOWER * p95(before) + SLACK_S:
             return
-    pytest.fail(f"the neighbour's p95 went from {p95(before):.3f} to {p95(during):.3f} s, {chance + 1} times")
+    pytest.fail(f"the neighbour's p95 went from {p95(before):.3f} to {p95(during):.3f} s, three times")
 
 
 async def test_whoever_may_not_send_is_told_why_and_counted(site: Site, cast: Cast, neighbour: Pulse) -> None:
@@ -200,56 +199,6 @@ def is_sentence(detail: str) -> bool:
 
 
 # --- Frames ----------------------------------------------------------------------------------------------------------
-
-
-def declared(width: int, height: int) -> bytes:
-    """The picture, saying that it is of this size."""
-    at = JPEG.index(b"\xff\xc0") + 5
-    return JPEG[:at] + struct.pack("!HH", height, width) + JPEG[at + 4 :]
-
-
-def of_kind(marker: bytes) -> bytes:
-    return JPEG.replace(b"\xff\xc0", b"\xff" + marker, 1)
-
-
-def padded(size: int) -> bytes:
-    return JPEG.ljust(size, b"\0")
-
-
-BAD: dict[str, tuple[str, Callable[[int], str | bytes]]] = {
-    "text": ("not_binary", lambda seq: "not a frame"),
-    "another hello": ("not_binary", lambda seq: HELLO),
-    "nothing": ("short_header", lambda seq: b""),
-    "half a header": ("short_header", lambda seq: frame(seq, b"")[:15]),
-    "a header alone": ("empty_message", lambda seq: frame(seq, b"")),
-    "version 0": ("wrong_version", lambda seq: frame(seq, JPEG, version=0)),
-    "version 2": ("wrong_version", lambda seq: frame(seq, JPEG, version=2)),
-    "another codec": ("wrong_codec", lambda seq: frame(seq, JPEG, codec=1)),
-    "a GIF": ("not_jpeg", lambda seq: frame(seq, b"GIF89a" + bytes(100))),
-    "no picture at all": ("not_jpeg", lambda seq: frame(seq, b"\0" * 5_000)),
-    "half a JPEG": ("truncated", lambda seq: frame(seq, JPEG[: len(JPEG) // 2])),
-    "the beginning of a JPEG": ("truncated", lambda seq: frame(seq, JPEG[:30])),
-    "a JPEG less its last byte": ("truncated", lambda seq: frame(seq, JPEG[:-1])),
-    "more after its end": ("corrupt", lambda seq: frame(seq, JPEG + b"and more")),
-    "zero pixels high": ("corrupt", lambda seq: frame(seq, declared(640, 0))),
-    "a lossless JPEG": ("unsupported", lambda seq: frame(seq, of_kind(b"\xc3"))),
-    "20,000 by 20,000": ("too_many_pixels", lambda seq: frame(seq, declared(20_000, 20_000))),
-    "one byte too large": ("too_large", lambda seq: frame(seq, padded(MOST_BYTES + 1))),
-    "a message of one mebibyte": ("too_large", lambda seq: frame(seq, padded(MEBIBYTE - 16))),
-    "captured a minute and a second ago": ("too_old", lambda seq: frame(seq, JPEG, time.time() - 61)),
-    "captured in 1970": ("too_old", lambda seq: frame(seq, JPEG, 0.0)),
-    "captured before all time": ("too_old", lambda seq: frame(seq, JPEG, -math.inf)),
-    "captured at no time": ("too_old", lambda seq: frame(seq, JPEG, math.nan)),
-    "captured in five seconds": ("too_new", lambda seq: frame(seq, JPEG, time.time() + 5)),
-    "captured after all time": ("too_new", lambda seq: frame(seq, JPEG, math.inf)),
-    "the last number again": ("disorder", lambda seq: frame(seq - 1, JPEG)),
-    "an earlier number": ("disorder", lambda seq: frame(seq - 2, JPEG)),
-}
-FINE: dict[str, Callable[[int], bytes]] = {
-    "as large as may be": lambda seq: frame(seq, padded(MOST_BYTES)),
-    "captured just within the window": lambda seq: frame(seq, JPEG, time.time() - 55),
-    "from a clock a little ahead": lambda seq: frame(seq, JPEG, time.time() + 1),
-}
 
 
 async def test_a_bad_frame_is_answered_counted_and_survived(
@@ -305,7 +254,7 @@ def peak(pid: int) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1_024
 
 
-# --- Messages that no server should hold -------------------------------------------------------------------------------
+# --- Messages that no server should hold -----------------------------------------------------------------------------
 
 
 async def just_over(line: Line) -> None:
@@ -444,7 +393,7 @@ async def test_a_client_that_keeps_sending_bad_frames_is_closed(
     await quiet_then(neighbour, flood)
 
 
-# --- Rights that end while the socket is open --------------------------------------------------------------------------
+# --- Rights that end while the socket is open ------------------------------------------------------------------------
 
 
 def revoke(site: Site, post: Post) -> None:
