@@ -348,6 +348,11 @@ def test_one_in_so_many_refused_frames_is_admitted_as_a_sample() -> None:
     assert set(np.diff(samples)) == {10}
 
 
+def test_the_first_refused_frame_is_a_sample_so_that_analysis_gets_ready() -> None:
+    camera = Post(Finder(), Rules(sample_every=10))
+    assert [camera.feed().sample for _frame in range(10)] == [True] + [False] * 9
+
+
 def test_both_kinds_of_refused_frames_are_sampled() -> None:
     camera = Post(Finder(confidence=0.1), Rules(sample_every=1))
     assert camera.feed(OCCUPIED) == Judgement(Reason.SAMPLE, 0.1)
