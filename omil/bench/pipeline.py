@@ -10,9 +10,13 @@ from omil.bench.figures import median
 from omil.bench.side import BenchError
 from omil.bench.workplace import Workplace
 
-FRAMES = 100  # Of a round, of the two fast sides.
-TRACK_FRAMES = 40  # Of a round, of each `yolo track`.
+TURNS = 5  # Of each side in a round.
+FRAMES = 20  # Of a turn of the two fast sides.
+TRACK_FRAMES = 8  # Of a turn of each `yolo track`.
 WARM_UP = 20
+
+ADDED = ("frames", "seconds", "cpu_s")
+Reports = dict[str, dict[str, Any]]  # Of each side.
 
 
 def measure(rounds: int, say: Callable[[str], None]) -> dict[str, float]:
@@ -26,23 +30,35 @@ def measure(rounds: int, say: Callable[[str], None]) -> dict[str, float]:
         threads = place.threads
         worker.fill(WARM_UP)
         worker.drain(WARM_UP)
-        taken: list[dict[str, dict[str, Any]]] = []
-        for number in range(1, rounds + 1):
+
+        def turn() -> Reports:
             worker.fill(FRAMES)
             first = worker.taken
-            taken.append(
-                {
-                    "bare": bare.run(first=first, frames=FRAMES),
-                    "pipeline": worker.drain(FRAMES),
-                    "track": track.run(first=first, frames=TRACK_FRAMES),
-                    "track_same": track.run(first=first, frames=TRACK_FRAMES, threads=threads),
-                }
-            )
+            return {
+                "bare": bare.run(first=first, frames=FRAMES),
+                "pipeline": worker.drain(FRAMES),
+                "track": track.run(first=first, frames=TRACK_FRAMES),
+                "track_same": track.run(first=first, frames=TRACK_FRAMES, threads=threads),
+            }
+
+        taken = []
+        for number in range(1, rounds + 1):
+            taken.append(together([turn() for _turn in range(TURNS)]))
             say(f"pipeline, round {number}: " + _said(taken[-1]))
         return figures(taken) | {"threads": threads, "yolo_track_threads": track.about["threads"]}
 
 
-def figures(taken: list[dict[str, dict[str, Any]]]) -> dict[str, float]:
+def together(turns: list[Reports]) -> Reports:
+    """The turns of a round as one; being short they keep the sides close together in time."""
+    return {side: _sum([turn[side] for turn in turns]) for side in turns[0]}
+
+
+def _sum(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the last one says, with the frames and times of all."""
+    return {**reports[-1], **{name: sum(report[name] for report in reports) for name in ADDED}}
+
+
+def figures(taken: list[Reports]) -> dict[str, float]:
     """Each ratio is the median of the rounds' own ratios, for the sides of one round shared the machine's mood."""
 
     def ratio(side: str) -> float:
@@ -72,5 +88,5 @@ def _rate(report: dict[str, Any]) -> float:
     return float(report["frames"] / report["seconds"])
 
 
-def _said(reports: dict[str, dict[str, Any]]) -> str:
+def _said(reports: Reports) -> str:
     return ", ".join(f"{side} {_rate(report):.1f}/s" for side, report in reports.items())

@@ -79,6 +79,11 @@ def test_the_pipelines_ratios_compare_the_sides_of_one_round() -> None:
     assert measured["frames_per_s"] == pytest.approx(80)
 
 
+def test_the_turns_of_a_round_are_taken_together() -> None:
+    turns = [{"pipeline": side(20, 1.0, visits=1)}, {"pipeline": side(20, 0.5, visits=3)}]
+    assert pipeline.together(turns) == {"pipeline": {"frames": 40, "seconds": 1.5, "cpu_s": 1.5, "visits": 3}}
+
+
 def round_of_latency(answered: int, latency_s: float) -> dict[str, list[float]]:
     return {"latency": [latency_s] * answered, "bare": [0.02] * 10, "ack": [0.004] * 10, "sent": [10.0]}
 

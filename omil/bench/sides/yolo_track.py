@@ -12,7 +12,7 @@ from django.conf import settings
 from detections import weights, yolo
 from omil.bench import clips
 
-LIMIT_S = 10.0  # Of a round; with as many threads as cores torch all but stops where another process wants one.
+LIMIT_S = 5.0  # Of a turn; with as many threads as cores torch all but stops where another process wants one.
 
 
 class Measured:
