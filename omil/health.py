@@ -1,6 +1,7 @@
 """/healthz says whether each part of the product is well, /metrics gives its counters to Prometheus.
 
-Anyone may ask for the state; figures and metrics are for staff, metrics also for whoever bears OMIL_METRICS_TOKEN.
+Anyone may ask for the state; figures and metrics name the cameras of every unit and are
+for superusers, metrics also for whoever bears OMIL_METRICS_TOKEN.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ CERTIFICATE_DAYS = 30  # Fewer left is worth a warning.
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part's state; the figures are for staff."""
+    """One part's state; the figures are for superusers."""
 
     state: State
     figures: Mapping[str, object] = field(default_factory=dict)
@@ -131,9 +132,9 @@ def overall(parts: dict[str, Part]) -> State:
     return "down" if "down" in states else "degraded" if "degraded" in states else "ok"
 
 
-def is_staff(request: HttpRequest) -> bool:
+def sees_every_unit(request: HttpRequest) -> bool:
     try:
-        return may_log_in(request.user) and request.user.is_staff
+        return may_log_in(request.user) and request.user.is_superuser
     except DatabaseError:  # Then that is what the answer has to say.
         return False
 
@@ -144,7 +145,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     parts = look()
     state = overall(parts)
     told = {
-        name: {"status": part.state, **part.figures} if is_staff(request) else part.state
+        name: {"status": part.state, **part.figures} if sees_every_unit(request) else part.state
         for name, part in parts.items()
     }
     return JsonResponse({"status": state, "parts": told}, status=503 if state == "down" else 200)
@@ -167,7 +168,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
             return HttpResponse("Unauthorized\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     elif not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    elif not is_staff(request):
+    elif not sees_every_unit(request):
         raise Http404
     forget_dead_processes()
     registry = CollectorRegistry()

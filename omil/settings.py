@@ -323,4 +323,4 @@ LOGGING = {
 # prometheus_client's shared counters, emptied at each start.
 METRICS_DIR = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(RUN_DIR / "metrics")))
 METRICS_DIR.mkdir(parents=True, exist_ok=True)
-METRICS_TOKEN = env.text("OMIL_METRICS_TOKEN")  # Lets a scraper read /metrics; otherwise staff only.
+METRICS_TOKEN = env.text("OMIL_METRICS_TOKEN")  # Lets a scraper read /metrics; otherwise superusers only.

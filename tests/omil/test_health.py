@@ -70,7 +70,7 @@ def test_an_operator_learns_no_more_than_a_stranger(client: Client, well: None, 
     assert all(isinstance(part, str) for part in told(client)[1]["parts"].values())
 
 
-def test_staff_see_figures(client: Client, well: None, root: User) -> None:
+def test_superusers_see_figures(client: Client, well: None, root: User) -> None:
     client.force_login(root)
     parts = told(client)[1]["parts"]
     assert parts["model"]["name"] == "yolo26n · OpenVINO · 640 px"
@@ -187,7 +187,7 @@ def test_an_empty_token_opens_nothing_where_none_is_set(client: Client, settings
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
 
 
-def test_a_scraper_with_the_token_and_staff_get_the_counters_of_all_processes(
+def test_a_scraper_with_the_token_and_superusers_get_the_counters_of_all_processes(
     client: Client, token: str, root: User, settings: Settings
 ) -> None:
     Counter("omil_health_test", "Counts for this test.", registry=CollectorRegistry()).inc(3)
