@@ -145,7 +145,7 @@ class Gate:
         self._seen: EntryView | None = None  # The last admitted frame in which the gate's own detector saw somebody.
         self._must_look = False  # The last frame passed without a look: motion alone may not refuse the next.
         self._looks = 0  # In a row, each at something that moved and was nobody.
-        # The first refusal is a sample too: analysis compiles its model for this camera's pictures before anybody comes.
+        # The first refusal is a sample too: analysis readies its model for these pictures before anybody comes.
         self._refused = max(0, rules.sample_every - 1)
         self._is_failing = False
 

@@ -30,6 +30,7 @@ ADOPT_S = 3.0  # How fast a moved scene that holds nobody becomes the background
 LEAST, MOST = 6.0, 150.0
 DEVIATIONS = 4.0
 MOST_REGIONS = 4
+SMEARED_PX = 2
 STRIKING = 20.0  # How much one window may add to the rank of its region.
 
 
@@ -98,9 +99,8 @@ class Motion:
         if shape != self._luma.shape or abs(pause_s) > FORGOTTEN_S:
             self._accepted = 0
         self._luma = luma[: shape[0], : shape[1]].astype(np.float32)
-        for left, top, right, bottom in self._ignored:
-            rows = slice(int(top * luma.shape[0]), int(np.ceil(bottom * luma.shape[0])))
-            self._luma[rows, int(left * luma.shape[1]) : int(np.ceil(right * luma.shape[1]))] = 0
+        for region in self._ignored:
+            self._luma[_around(region, luma.shape)] = 0
         self._at, self._step_s = at, min(abs(pause_s), GAP_S)
         return 0 <= pause_s <= GAP_S
 
@@ -122,6 +122,14 @@ class Motion:
         off = change - self._usual
         self._usual += noise * off
         self._spread += noise * (np.abs(off) - self._spread)
+
+
+def _around(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The region's pixels and a few more, into which JPEG smears what it shows."""
+    edges = np.array(region) * ([shape[1], shape[0]] * 2)
+    left, top = np.maximum(np.floor(edges[:2]).astype(int) - SMEARED_PX, 0)
+    right, bottom = np.ceil(edges[2:]).astype(int) + SMEARED_PX
+    return slice(top, bottom), slice(left, right)
 
 
 def _windows(values: Field) -> Field:
