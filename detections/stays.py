@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +21,7 @@ BETTER, PICTURE_EVERY_S = 1.15, 1.0  # A best picture is replaced by one so much
 CUT_SHARE = 0.8  # A picture on which an edge of the frame cuts the person off is worth so much less.
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stay:
     """All times are capture times. Every field is a plain value, so that the whole stay goes into the checkpoint."""
 
@@ -80,6 +80,11 @@ class Stay:
         cut = cut_sides(seen, size_wh)
         self.body = self.body.seen(right - left, bottom - top, cut_x=cut[0] or cut[2], cut_y=cut[1] or cut[3])
         self._keep(seen)
+
+    def fit(self, ratio_x: float, ratio_y: float) -> None:
+        """The camera's pictures have another size now."""
+        self.boxes = [[at, x1 * ratio_x, y1 * ratio_y, x2 * ratio_x, y2 * ratio_y] for at, x1, y1, x2, y2 in self.boxes]
+        self.body = replace(self.body, width=self.body.width * ratio_x, height=self.body.height * ratio_y)
 
     def _keep(self, seen: Seen) -> None:
         """Of a visit the last boxes matter, of a track that may go on with an earlier visit the first ones."""

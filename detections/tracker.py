@@ -61,6 +61,7 @@ class Tracker:
     def __init__(self, state: dict[str, Any] | None = None, *, confidence: float = 0.25) -> None:
         self._confidence = confidence
         self._at: float | None = None
+        self._size_wh: tuple[int, int] | None = None
         self._next_id = 1
         self._id: NDArray[np.int64] = np.zeros(0, np.int64)
         self._hits: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -74,6 +75,7 @@ class Tracker:
     def update(self, boxes: Boxes, at: float, size_wh: tuple[int, int]) -> list[Track]:
         """Takes a frame's boxes (of people); returns the tracks that have one, in the order of their ids."""
         # 1. Time passes: every track is predicted, the long lost ones go.
+        self._fit(size_wh)
         at = at if self._at is None else max(at, self._at)
         self._predict(0.0 if self._at is None else at - self._at)
         self._at = at
@@ -91,6 +93,14 @@ class Tracker:
         return self._tracks(box_of, found, boxes.confidence)
 
     # --- The frame's steps ---
+
+    def _fit(self, size_wh: tuple[int, int]) -> None:
+        """A camera may change the size of its pictures; who is in them stays where they are."""
+        if self._size_wh and self._size_wh != size_wh:
+            ratio = np.tile(np.array(size_wh) / self._size_wh, 2)
+            for name, power in zip(NUMBERS, (1, 1, 2, 2, 2), strict=True):
+                self._moving[name] *= ratio**power
+        self._size_wh = size_wh
 
     def _is_over(self, at: float, size_wh: tuple[int, int]) -> NDArray[np.bool_]:
         away = at - self._seen_at
@@ -220,6 +230,7 @@ class Tracker:
         return {
             "version": VERSION,
             "at": self._at,
+            "size_wh": list(self._size_wh) if self._size_wh else None,
             "next_id": self._next_id,
             "id": self._id.tolist(),
             "hits": self._hits.tolist(),
@@ -231,6 +242,7 @@ class Tracker:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._at, self._next_id = state["at"], state["next_id"]
+        self._size_wh = (state["size_wh"][0], state["size_wh"][1]) if state["size_wh"] else None
         self._id = np.array(state["id"], np.int64)
         self._hits = np.array(state["hits"], np.int64)
         self._missed = np.array(state["missed"], np.int64)

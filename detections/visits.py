@@ -142,7 +142,10 @@ class Visits:
     ) -> Update:
         """An analysed frame with the tracks that have a box in it."""
         before_at, at = self._judged(at)
-        self._size_wh = size_wh
+        if size_wh != self._size_wh:
+            for stay in self._stays:
+                stay.fit(size_wh[0] / self._size_wh[0], size_wh[1] / self._size_wh[1])
+            self._size_wh = size_wh
         # 1. Every box belongs to a stay: an open one or a new one.
         stay_of = {stay.track_id: stay for stay in self._stays}
         for track in tracks:

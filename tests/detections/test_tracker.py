@@ -166,6 +166,18 @@ def test_two_people_who_come_to_overlap_keep_both_tracks() -> None:
     assert ids(tracks) == [1, 2]
 
 
+def test_a_change_of_the_picture_s_size_loses_nobody() -> None:
+    tracker = Tracker()
+    for index in range(20):
+        width, height = WH if index < 10 else (WH[0] // 2, WH[1] // 2)
+        left, top, right, bottom = standing(100 + 15 * index)
+        scale = width / WH[0]
+        box = (left * scale, top * scale, right * scale, bottom * scale)
+        (track,) = tracker.update(people(box), START + index / 10, (width, height))
+        assert track.id == 1
+    assert track.velocity[0] == pytest.approx(75, rel=0.1)
+
+
 def test_a_time_that_runs_back_is_taken_as_the_last_one() -> None:
     tracker = Tracker()
     tracker.update(people(standing(100)), START + 1, WH)

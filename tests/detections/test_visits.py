@@ -241,6 +241,20 @@ def test_of_two_who_come_back_each_goes_on_with_their_own_visit() -> None:
     assert second.id not in update.visit_of.values()
 
 
+def test_a_camera_that_changes_its_pictures_size_keeps_its_visits() -> None:
+    played = Played()
+    played.stands(HERE, 0, 3)
+    played.size_wh = (320, 240)
+    half = standing(150, feet=200, height=100)
+    played.stands(half, 3, 5)
+    played.nobody(5, 7)
+    played.size_wh = (640, 480)
+    played.stands(HERE, 7, 9)
+    (visit,) = played.ended
+    assert visit.state == "present"
+    assert visit.track_ids == (1, 2)
+
+
 # --- Settling ---
 
 
