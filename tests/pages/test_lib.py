@@ -94,6 +94,16 @@ def test_the_servers_time_is_taken_half_a_round_trip_ago(run: Run) -> None:
     assert run(body) == [1_000.2, 1_001.2, False]
 
 
+def test_a_busy_servers_slow_greeting_does_not_set_the_clock_ahead(run: Run) -> None:
+    body = """
+      const { ServerClock } = await load("lib/clock");
+      const clock = new ServerClock();
+      clock.correct(1_000, 50_000, 56_000);
+      return clock.at(56_000);
+    """
+    assert run(body) == 1_000.2
+
+
 def test_a_sleep_of_the_machine_is_noticed(run: Run) -> None:
     body = """
       const { ServerClock, steadyMs } = await load("lib/clock");
