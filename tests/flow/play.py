@@ -123,10 +123,9 @@ class Play:
         """The page is closed: all that was admitted is analysed, and the visits end."""
         self.product.wait_until(self.is_over, 30)
         self.watch.stop()
-        # What the file's second round has brought belongs to no frame of the clip.
+        # The last picture stands, and then the file begins anew.
         numbers = [received.number for received in self.watch.received]
-        over = next((at for at in range(1, len(numbers)) if numbers[at] < numbers[at - 1]), len(numbers))
-        self.received = self.watch.received[:over]
+        self.received = self.watch.received[: numbers.index(self.clip.last) + 1]
 
     def is_over(self) -> bool:
         waiting = any(entry.outcome is Outcome.WAITING for entry in self.admitted())

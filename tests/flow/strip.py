@@ -14,8 +14,8 @@ Picture: TypeAlias = NDArray[np.uint8]
 
 NUMBER_BITS, CHECK_BITS = 11, 5
 BITS = NUMBER_BITS + CHECK_BITS
-SHARE = 0.1  # Of the height of picture and strip together.
-BLOCKS_SHARE = 0.08  # The rest is grey, so that nothing of the blocks bleeds into the picture.
+SHARE = 0.25  # Of the height of both together: a wide picture below a strip has the shape of an ordinary webcam's.
+BLOCKS_SHARE = 0.1  # The rest is grey, so that nothing of the blocks bleeds into the picture.
 REGION = f"0,0,1,{SHARE}"  # As OMIL_GATE_IGNORED takes it.
 DARK, MIDDLE, LIGHT = 32, 128, 224
 

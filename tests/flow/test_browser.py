@@ -132,7 +132,7 @@ def played(product: Product, clip: Clip, playwright: Playwright, pictures: Path)
         look("dashboard-empty", dashboard, DASHBOARD)
         look("dashboard-empty-ko", korean, DASHBOARD)
         korean.context.close()
-        running.wait_for(clip.last - 1, timeout_s=clip.last / clip.fps)
+        running.wait_for(clip.last, timeout_s=clip.last / clip.fps)
         said["capture-end"] = say(capture, CAPTURE)
         capture.context.close()
         running.end()
@@ -169,7 +169,7 @@ def test_the_empty_room_is_refused(played: Played) -> None:
 
     empty = [entry for each, entry in played.verdicts() if is_empty(each) and entry.reason != "sample"]
     refused = [entry for entry in empty if entry.kind is not Kind.ADMITTED]
-    assert len(empty) >= 40
+    assert len(empty) >= 30
     assert len(refused) >= 0.95 * len(empty)
 
 
@@ -275,7 +275,7 @@ def test_the_capture_page_says_how_it_goes(played: Played) -> None:
     counted = judged[: int(end["acked"]) - int(end["busy"])]
     for name, kind in kinds.items():
         assert int(end[name]) == sum(entry.kind is kind for entry in counted)
-    assert len(judged) - len(counted) <= 10
+    assert 0 <= len(judged) - len(counted) <= 10
     assert (end["lost"], end["invalid"]) == ("0", "0")
 
 
@@ -321,7 +321,7 @@ def test_a_kill_of_the_web_process_loses_nothing(
         running.wait_for(one_person.people[0][1] - 50)
         person = say(capture, CAPTURE)
         capture.screenshot(path=pictures / "capture-person-ko.png")
-        running.wait_for(one_person.last - 4)
+        running.wait_for(one_person.last)
         empty = say(capture, CAPTURE)
         capture.screenshot(path=pictures / "capture-empty-ko.png")
         line = [change for change in capture.evaluate("window.line") if change[0] > killed_at]

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Playwright
 from tests.flow import strip
 
 WIDTH, HEIGHT = 640, 360  # Of the picture without its strip.
+STANDING = 60
 FLAGS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -36,7 +37,10 @@ class Clip:
 
 
 def make(video: Path, to: Path, *, first: int = 0, last: int | None = None) -> Clip:
-    """Writes the frames as YUV4MPEG, which keeps its frame rate; Chromium plays such a file again and again."""
+    """Writes the frames as YUV4MPEG, which keeps its frame rate.
+
+    Chromium plays such a file again and again, so the last picture stands for a while, for the page to be closed in.
+    """
     presence = json.loads(video.with_suffix(".presence.json").read_text())
     last = presence["frames"] - 1 if last is None else last
     source = cv2.VideoCapture(str(video))
@@ -50,6 +54,7 @@ def make(video: Path, to: Path, *, first: int = 0, last: int | None = None) -> C
             small = cv2.resize(source.retrieve()[1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
             planes = cv2.cvtColor(strip.with_number(small, number), cv2.COLOR_BGR2YUV_I420)
             file.write(b"FRAME\n" + planes.tobytes())
+        file.write((b"FRAME\n" + planes.tobytes()) * STANDING)
     source.release()
     people = [(start, end) for start, end in presence["visits"] if start >= first and end <= last]
     return Clip(to, presence["fps"], first, last, people)
