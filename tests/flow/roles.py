@@ -1,0 +1,140 @@
+"""Two units with one camera each and somebody in every role, for tests that ask who sees what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
+from django.db import models
+from django.http import SimpleCookie
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Membership, Role, Unit, User
+from cameras import enrolment
+from cameras.models import Camera, CoverageMinute, Device
+from detections.models import Visit
+
+PICTURE = b"\xff\xd8 what the camera of X saw"
+STREAM = "ab" * 16
+
+# In the order of the tables' columns. All but the last two belong to unit X or to nobody.
+ROLES = ("anonymous", "pending", "device", "guard", "operator", "admin", "staff", "root", "operator_y", "admin_y")
+OUTSIDERS = ("anonymous", "pending", "operator_y", "admin_y")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything of unit X that somebody might want to see, the users by their role, and unit Y's camera."""
+
+    unit: Unit
+    camera: Camera
+    device: Device
+    device_token: str
+    link_token: str
+    visit: Visit
+    users: dict[str, User]
+    rows: dict[str, models.Model]
+    camera_y: Camera
+    visit_y: Visit
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def client(self, role: str) -> Client:
+        """A browser in this role; the pending user's session is from before the approval was taken away."""
+        client = Client(raise_request_exception=False)
+        client.cookies = SimpleCookie(self.cookies[role])
+        return client
+
+    def log_in(self) -> World:
+        for role in ROLES:
+            client = Client()
+            if user := self.users.get(role):
+                client.force_login(user)
+            self.cookies[role] = {name: morsel.value for name, morsel in client.cookies.items()}
+        self.cookies["device"] = {enrolment.cookie_name(self.camera.pk): self.device_token}
+        return self
+
+    @property
+    def marks(self) -> list[bytes]:
+        """What only somebody of unit X may read, wherever it stands."""
+        words = [self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
+        words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
+        return [PICTURE, *(word.encode() for word in words)]
+
+
+def make_world() -> World:
+    unit, other = Unit.objects.create(name="Harbour"), Unit.objects.create(name="Airfield")
+    camera = Camera.objects.create(name="Quay gate", unit=unit)
+    camera_y = Camera.objects.create(name="Runway gate", unit=other)
+    redeemed = enrolment.redeem(_token(enrolment.create(camera, by=None)))
+    Device.objects.filter(pk=redeemed.device.pk).update(label="Old tablet of the quay")
+    redeemed.device.refresh_from_db()
+    link_token = _token(enrolment.create(camera, by=None))
+    users = {
+        "pending": _user("pamela", is_approved=False),
+        "guard": _user("gerald", (unit, Role.GUARD_POST)),
+        "operator": _user("odette", (unit, Role.OPERATOR)),
+        "admin": _user("adelheid", (unit, Role.UNIT_ADMIN)),
+        "staff": _user("stanislaus", (unit, Role.OPERATOR), is_staff=True),
+        "root": User.objects.create_superuser("rosamunde", password="x"),
+        "operator_y": _user("yorick", (other, Role.OPERATOR)),
+        "admin_y": _user("yolanda", (other, Role.UNIT_ADMIN)),
+    }
+    attempt = {"username": "odette", "ip_address": "10.0.0.1", "user_agent": "x", "path_info": "/login/"}
+    rows: dict[str, models.Model] = {
+        "user": users["operator"],
+        "unit": unit,
+        "membership": users["operator"].memberships.get(),
+        "camera": camera,
+        "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
+        "accesslog": AccessLog.objects.create(**attempt),
+        "accessfailurelog": AccessFailureLog.objects.create(**attempt),
+    }
+    CoverageMinute.objects.create(camera=camera, minute=timezone.now().replace(second=0, microsecond=0), received=1)
+    visit, visit_y = (_visit(of) for of in (camera, camera_y))
+    path = Path(settings.MEDIA_ROOT) / visit.picture
+    path.parent.mkdir(parents=True)
+    path.write_bytes(PICTURE)
+    device, token = redeemed.device, redeemed.token
+    return World(unit, camera, device, token, link_token, visit, users, rows, camera_y, visit_y).log_in()
+
+
+def _token(link: enrolment.Link) -> str:
+    return link.url.rstrip("/").rpartition("/")[2]
+
+
+def _user(name: str, *memberships: tuple[Unit, Role], is_approved: bool = True, is_staff: bool = False) -> User:
+    user = User.objects.create_user(name, password="x", is_approved=is_approved, is_staff=is_staff)
+    for unit, role in memberships:
+        Membership.objects.create(user=user, unit=unit, role=role)
+    return user
+
+
+def _visit(camera: Camera) -> Visit:
+    now = timezone.now()
+    return Visit.objects.create(
+        camera=camera,
+        stream=STREAM,
+        first_seq=1,
+        state=Visit.State.PRESENT,
+        first_seen=now - timedelta(minutes=1),
+        last_seen=now,
+        picture=f"visits/{camera.pk}/best.jpg",
+    )
+
+
+def fingerprint() -> dict[str, list[dict[str, object]]]:
+    """Every row that a page could change, less what a mere look may change."""
+    kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
+    kinds += [enrolment.Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
+    passing = {"last_login", "last_seen_at", "logout_time"}
+    return {
+        kind.__name__: [
+            {field: value for field, value in row.items() if field not in passing}
+            for row in kind._default_manager.order_by("pk").values()
+        ]
+        for kind in kinds
+    }

@@ -1,0 +1,175 @@
+"""Every address of the site, and what comes of it for each role that asks for what belongs to unit X."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse
+from django.urls import URLResolver, get_resolver
+
+from tests.flow.roles import ROLES, World
+
+
+def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """The resolver's leaves, in full."""
+    for found in (resolver or get_resolver()).url_patterns:
+        if isinstance(found, URLResolver):
+            yield from patterns(found, before + str(found.pattern))
+        else:
+            yield before + str(found.pattern)
+
+
+def address(pattern: str, world: World) -> str:
+    """The pattern with what unit X has in its places."""
+    words = pattern.split("/")
+    row = world.rows.get(words[2]) if len(words) > 2 else None
+    places = {
+        "<slug:slug>": world.camera.slug,
+        "<uuid:visit_id>": str(world.visit.pk),
+        "<str:token>": world.link_token,
+        "<path:object_id>": str(row.pk) if row else "",
+        "<id>": str(row.pk) if row else "",
+        "<int:device_id>": str(world.device.pk),
+        "^(?P<app_label>axes|accounts|cameras)/$": "cameras/",
+        "(?P<url>.*)$": "nothing/",
+    }
+    for place, value in places.items():
+        pattern = pattern.replace(place, value)
+    return "/" + pattern.replace(
+        "autocomplete/", "autocomplete/?app_label=accounts&model_name=membership&field_name=user"
+    )
+
+
+def form_of(world: World) -> dict[str, object]:
+    """Fits every form of the site at once: makes, changes, moves to unit X or removes whatever the address names."""
+    secret = "a new and long secret"
+    return {
+        "name": "changed",
+        "username": "changed",
+        "unit": world.unit.pk,
+        "user": world.users["admin_y"].pk,
+        "role": "unit_admin",
+        "post": "yes",
+        "action": "disable",
+        "_selected_action": [world.camera.pk],
+        "language": "ko",
+        "old_password": "x",
+        **dict.fromkeys(("password1", "password2", "new_password1", "new_password2"), secret),
+        "usable_password": "true",
+    }
+
+
+def outcome(response: HttpResponse) -> str:
+    """A status, or the name of the place that it leads to."""
+    if response.status_code not in {301, 302}:
+        return str(response.status_code)
+    path = urlsplit(response["Location"]).path
+    if path.startswith("/admin/") and path.endswith("/change/"):
+        return "change"
+    if path.startswith("/capture/"):
+        return "page" if path != "/capture/" else "capture"
+    names = {"/": "home", "/login/": "login", "/signup/pending/": "pending", "/password/": "password"}
+    names |= {"/admin/": "index", "/admin/login/": "door", "/admin/password_change/done/": "done"}
+    return names.get(path, "list" if path.startswith("/admin/") else path)
+
+
+# By pattern: of GET and of POST. A star: something was changed. One word is everybody's; four in the admin are those of
+# the unit's admin, staff, root and the other unit's admin, while the six others stand before a closed door.
+ROUTES: dict[str, tuple[str, str]] = {
+    "login/": (
+        "200 200 200 capture home home home home home home",
+        "200 200 200 capture home home home home home home",
+    ),
+    "logout/": ("405", "login"),
+    "signup/": (
+        "200 200 200 capture home home home home home home",
+        "pending* pending* pending* capture home home home home home home",
+    ),
+    "signup/pending/": ("200", "405"),
+    "password/": (
+        "login login login 200 200 200 200 200 200 200",
+        "login login login password* password* password* password* password* password* password*",
+    ),
+    "capture/": ("login login 200 200 200 200 200 200 200 200", "405"),
+    "capture/<slug:slug>/": ("login login 200 200 200 200 200 200 404 404", "405"),
+    "enrol/<str:token>/": ("200", "page*"),
+    "cameras/<slug:slug>/snapshot.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
+    "": ("login login login capture 200 200 200 200 200 200", "405"),
+    "cameras/<slug:slug>/": ("login login login capture 200 200 200 200 404 404", "405"),
+    "visits/": ("login login login capture 200 200 200 200 200 200", "405"),
+    "visits/<uuid:visit_id>/": ("login login login capture 200 200 200 200 404 404", "405"),
+    "visits/<uuid:visit_id>/picture.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
+    "admin/": ("200", "200"),
+    "admin/login/": (
+        "login login login 404 404 index index index 404 index",
+        "login login login 404 404 index index index 404 index",
+    ),
+    "admin/logout/": (
+        "index index index index index 405 405 405 index 405",
+        "index index index index index login login login index login",
+    ),
+    "admin/password_change/": ("200", "done*"),
+    "admin/password_change/done/": ("200", "405"),
+    "admin/autocomplete/": ("200 403 200 200", "405"),
+    "admin/jsi18n/": ("200", "405"),
+    "admin/axes/accessattempt/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accessattempt/add/": ("403", "403"),
+    "admin/axes/accessattempt/<path:object_id>/history/": ("403 403 200 403", "403 403 200 403"),
+    "admin/axes/accessattempt/<path:object_id>/delete/": ("403 403 200 403", "403 403 list* 403"),
+    "admin/axes/accessattempt/<path:object_id>/change/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accessattempt/<path:object_id>/": ("change", "change"),
+    "admin/axes/accesslog/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accesslog/add/": ("403", "403"),
+    "admin/axes/accesslog/<path:object_id>/history/": ("403 403 200 403", "403 403 200 403"),
+    "admin/axes/accesslog/<path:object_id>/delete/": ("403 403 200 403", "403 403 list* 403"),
+    "admin/axes/accesslog/<path:object_id>/change/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accesslog/<path:object_id>/": ("change", "change"),
+    "admin/axes/accessfailurelog/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accessfailurelog/add/": ("403", "403"),
+    "admin/axes/accessfailurelog/<path:object_id>/history/": ("403 403 200 403", "403 403 200 403"),
+    "admin/axes/accessfailurelog/<path:object_id>/delete/": ("403 403 200 403", "403 403 list* 403"),
+    "admin/axes/accessfailurelog/<path:object_id>/change/": ("403 403 200 403", "403 403 list 403"),
+    "admin/axes/accessfailurelog/<path:object_id>/": ("change", "change"),
+    "admin/accounts/user/<id>/password/": ("200 403 200 404", "change* 403 change* 404"),
+    "admin/accounts/user/": ("200 403 200 200", "list 403 list list"),
+    "admin/accounts/user/add/": ("403 403 200 403", "403 403 200 403"),
+    "admin/accounts/user/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/accounts/user/<path:object_id>/delete/": ("403 403 200 index", "403 403 list* index"),
+    "admin/accounts/user/<path:object_id>/change/": ("200 403 200 index", "200 403 200 index"),
+    "admin/accounts/user/<path:object_id>/": ("change", "change"),
+    "admin/accounts/unit/": ("200 403 200 200", "200 403 list 200"),
+    "admin/accounts/unit/add/": ("403 403 200 403", "403 403 list* 403"),
+    "admin/accounts/unit/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/accounts/unit/<path:object_id>/delete/": ("403 403 200 403", "403 403 200 403"),
+    "admin/accounts/unit/<path:object_id>/change/": ("200 403 200 index", "list* 403 list* index"),
+    "admin/accounts/unit/<path:object_id>/": ("change", "change"),
+    "admin/accounts/membership/": ("200 403 200 200", "list 403 list list"),
+    "admin/accounts/membership/add/": ("200 403 200 200", "200 403 list* 200"),
+    "admin/accounts/membership/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/accounts/membership/<path:object_id>/delete/": ("200 403 200 index", "list* 403 list* index"),
+    "admin/accounts/membership/<path:object_id>/change/": ("200 403 200 index", "list* 403 list* index"),
+    "admin/accounts/membership/<path:object_id>/": ("change", "change"),
+    "admin/cameras/camera/<path:object_id>/enrol/": ("405", "200* 404 200* 404"),
+    "admin/cameras/camera/<path:object_id>/revoke/<int:device_id>/": ("405", "change* 404 change* 404"),
+    "admin/cameras/camera/": ("200 403 200 200", "list* 403 list* list"),
+    "admin/cameras/camera/add/": ("200 403 200 200", "list* 403 list* 200"),
+    "admin/cameras/camera/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/cameras/camera/<path:object_id>/delete/": ("200 403 200 index", "list* 403 list* index"),
+    "admin/cameras/camera/<path:object_id>/change/": ("200 403 200 index", "200 403 200 index"),
+    "admin/cameras/camera/<path:object_id>/": ("change", "change"),
+    "admin/^(?P<app_label>axes|accounts|cameras)/$": ("200 404 200 200", "200 404 200 200"),
+    "admin/(?P<url>.*)$": ("404", "404"),
+    "healthz": ("503", "405"),
+    "metrics": ("login login login 404 404 404 404 200 404 404", "405"),
+    "language/": ("home", "home"),
+}
+
+
+def expected(pattern: str, row: str) -> dict[str, str]:
+    """The row by role."""
+    words = row.split()
+    if pattern.startswith("admin/") and len(words) < len(ROLES):
+        admin, staff, root, other = words * 4 if len(words) == 1 else words
+        return {**dict.fromkeys(ROLES, "door"), "admin": admin, "staff": staff, "root": root, "admin_y": other}
+    return dict(zip(ROLES, words * len(ROLES) if len(words) == 1 else words, strict=True))
