@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import Error as DatabaseFault
 
 from accounts.notices import RIGHTS_CHANGED, camera_group, user_group
 from cameras import access, frames, live, metrics
@@ -269,8 +270,12 @@ class Capture:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._recheck.wait(), settings.SOCKET_RECHECK_S)
             self._recheck.clear()
-            self.sender = await _admit(self.socket.scope)
-            self._pace.wanted_fps = self.sender.target_fps
+            try:
+                self.sender = await _admit(self.socket.scope)
+            except DatabaseFault as error:  # Frames go on without a database; the next look will tell.
+                logger.warning("camera %d: rights could not be looked at: %s", self.sender.camera_id, error)
+            else:
+                self._pace.wanted_fps = self.sender.target_fps
 
 
 def _json(text: str | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.validators import slug_re
+from django.db import Error as DatabaseFault
 from django.db import close_old_connections
 
 from accounts.gatekeeper import user_of
@@ -257,9 +258,15 @@ class Viewer:
                 await asyncio.wait_for(self.recheck.wait(), settings.SOCKET_RECHECK_S)
             is_told = self.recheck.is_set()
             self.recheck.clear()
-            user = await sync_to_async(_user_of)(self.socket.scope)
-            if user is None or user.pk != self.user_id:
-                raise Refused(4401, "session_ended", "Your session has ended. Log in again.")
-            views = await sync_to_async(views_for)(self.user_id, list(self.watched), details=False)
-            if is_told or set(views) != set(self.watched):
-                await self._watch()
+            try:
+                await self._prove_once(is_told=is_told)
+            except DatabaseFault as error:  # Pictures go on without a database; the next look will tell.
+                logger.warning("user %d: rights could not be looked at: %s", self.user_id, error)
+
+    async def _prove_once(self, *, is_told: bool) -> None:
+        user = await sync_to_async(_user_of)(self.socket.scope)
+        if user is None or user.pk != self.user_id:
+            raise Refused(4401, "session_ended", "Your session has ended. Log in again.")
+        views = await sync_to_async(views_for)(self.user_id, list(self.watched), details=False)
+        if is_told or set(views) != set(self.watched):
+            await self._watch()
