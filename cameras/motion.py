@@ -7,6 +7,7 @@ structure; a person changes it all along the outline. What noise leaves unexplai
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -30,7 +31,6 @@ ADOPT_S = 3.0  # How fast a moved scene that holds nobody becomes the background
 LEAST, MOST = 6.0, 150.0
 DEVIATIONS = 4.0
 MOST_REGIONS = 4
-SMEARED_PX = 2
 STRIKING = 20.0  # How much one window may add to the rank of its region.
 
 
@@ -100,7 +100,7 @@ class Motion:
             self._accepted = 0
         self._luma = luma[: shape[0], : shape[1]].astype(np.float32)
         for region in self._ignored:
-            self._luma[_around(region, luma.shape)] = 0
+            self._luma[_pixels(region, luma.shape)] = 0
         self._at, self._step_s = at, min(abs(pause_s), GAP_S)
         return 0 <= pause_s <= GAP_S
 
@@ -124,12 +124,10 @@ class Motion:
         self._spread += noise * (np.abs(off) - self._spread)
 
 
-def _around(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The region's pixels and a few more, into which JPEG smears what it shows."""
-    edges = np.array(region) * ([shape[1], shape[0]] * 2)
-    left, top = np.maximum(np.floor(edges[:2]).astype(int) - SMEARED_PX, 0)
-    right, bottom = np.ceil(edges[2:]).astype(int) + SMEARED_PX
-    return slice(top, bottom), slice(left, right)
+def _pixels(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Every pixel that the region touches."""
+    left, top, right, bottom = np.array(region) * ([shape[1], shape[0]] * 2)
+    return slice(int(top), math.ceil(bottom)), slice(int(left), math.ceil(right))
 
 
 def _windows(values: Field) -> Field:

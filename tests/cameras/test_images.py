@@ -209,6 +209,18 @@ def test_what_is_no_picture_cannot_be_decoded(decode: Callable[[bytes], object])
         assert reason_of(partial(decode, jpeg)) == "corrupt"
 
 
+def test_no_note_about_its_orientation_turns_a_picture() -> None:
+    """Boxes and motion are in the pixels' own coordinates, whichever way the camera was held."""
+    tag = b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"  # Orientation: a quarter turn.
+    exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01" + tag + bytes(4)
+    turned = JPEG[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + JPEG[2:]
+    obeyed = np.asarray(cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR))
+    assert obeyed.shape[:2] == (WIDTH, HEIGHT)
+    assert images.size_of(turned) == (WIDTH, HEIGHT)
+    assert images.decode_bgr(turned).shape == (HEIGHT, WIDTH, 3)
+    assert images.decode_luma(turned, WIDTH).shape == (HEIGHT, WIDTH)
+
+
 def test_a_picture_without_huffman_tables_is_read() -> None:
     """As webcams send them inside motion JPEG: the standard's own tables are meant."""
     bare = re.sub(rb"\xff\xc4(..)", b"\xff\xfe\\1", JPEG[: JPEG.index(SOS)], flags=re.DOTALL) + JPEG[JPEG.index(SOS) :]

@@ -318,11 +318,29 @@ def test_what_always_moves_wears_off_and_a_person_before_it_does_not() -> None:
 def test_one_missed_person_does_not_blind_the_place() -> None:
     camera = Camera()
     motion = taught(camera)
-    for _pass in range(3):
-        for step in range(4):
-            scene = figure(ROOM, left=200 + 15 * step, top=250, height=50)
-            assert motion.moved(camera.shoot(scene), camera.at).moved
-            motion.accept()
+    for _frame in range(4):
+        assert motion.moved(camera.shoot(figure(ROOM, left=200, top=250, height=50)), camera.at).moved
+        motion.accept()
+    for _frame in range(10):
+        motion.moved(camera.shoot(ROOM), camera.at)
+        motion.accept()
+    faint = figure(ROOM, left=200, top=250, height=50, contrast=0.5)
+    assert motion.moved(camera.shoot(faint), camera.at).moved
+
+
+def test_no_restlessness_hides_what_is_plain() -> None:
+    camera = Camera()
+    motion = taught(camera)
+    rng = np.random.default_rng(4)
+
+    def screen(number: int) -> np.ndarray:
+        scene = ROOM.copy()
+        scene[60:160, 60:160] = rng.integers(0, 2, (10, 10)).repeat(10, axis=0).repeat(10, axis=1) * 200
+        return scene
+
+    watch(motion, camera, screen, 300)
+    watch(motion, camera, lambda number: ROOM, 20)
+    assert motion.moved(camera.shoot(figure(ROOM, left=100, top=70, height=70)), camera.at).moved
 
 
 def test_ignored_parts_never_move() -> None:
