@@ -33,13 +33,17 @@ def _expire_visits(before: datetime) -> int:
     count = 0
     while batch := list(Visit.objects.filter(last_seen__lt=before).order_by("last_seen")[:BATCH]):
         Visit.objects.filter(pk__in=[visit.pk for visit in batch]).delete()
-        for visit in batch:
-            if visit.picture:
-                (Path(settings.MEDIA_ROOT) / visit.picture).unlink(missing_ok=True)
+        remove_pictures(batch)
         count += len(batch)
     if count:
         logger.info("%d visits older than %s have expired", count, before.date())
     return count
+
+
+def remove_pictures(visits: list[Visit]) -> None:
+    for visit in visits:
+        if visit.picture:
+            (Path(settings.MEDIA_ROOT) / visit.picture).unlink(missing_ok=True)
 
 
 def _fit(limit: int) -> int:
