@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_out
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +24,7 @@ class AccountsConfig(AppConfig):
         post_delete.connect(_user_saved, sender=user)
         post_save.connect(_membership_changed, sender=membership)
         post_delete.connect(_membership_changed, sender=membership)
-        user_logged_out.connect(_logged_out)
+        post_delete.connect(_session_ended, sender=apps.get_model("sessions.Session"))
 
 
 def _user_saved(instance: Any, created: bool = False, update_fields: Any = None, **kwargs: Any) -> None:
@@ -41,8 +40,11 @@ def _membership_changed(instance: Any, **kwargs: Any) -> None:
     rights_changed(user_id=instance.user_id)
 
 
-def _logged_out(user: Any, **kwargs: Any) -> None:
+def _session_ended(instance: Any, **kwargs: Any) -> None:
+    """Not when the log-out begins, as its own signal does: a socket that looks then still finds the session."""
+    from django.contrib.auth import SESSION_KEY
+
     from accounts.notices import rights_changed
 
-    if user is not None:
-        rights_changed(user_id=user.pk)
+    if (user_id := instance.get_decoded().get(SESSION_KEY)) is not None:
+        rights_changed(user_id=int(user_id))

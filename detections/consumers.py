@@ -268,5 +268,5 @@ class Viewer:
         if user is None or user.pk != self.user_id:
             raise Refused(4401, "session_ended", "Your session has ended. Log in again.")
         views = await sync_to_async(views_for)(self.user_id, list(self.watched), details=False)
-        if is_told or set(views) != set(self.watched):
-            await self._watch()
+        if (is_told or set(views) != set(self.watched)) and (problem := await self._watch()):
+            await self.socket.error(*problem)

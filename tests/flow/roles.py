@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Role, Unit, User
 from cameras import enrolment
-from cameras.models import Camera, CoverageMinute, Device
+from cameras.models import Camera, CoverageMinute, Device, Enrolment
 from detections.models import Visit
 
 PICTURE = b"\xff\xd8 what the camera of X saw"
@@ -129,7 +129,7 @@ def _visit(camera: Camera) -> Visit:
 def fingerprint() -> dict[str, list[dict[str, object]]]:
     """Every row that a page could change, less what a mere look may change."""
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
-    kinds += [enrolment.Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
+    kinds += [Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "logout_time"}
     return {
         kind.__name__: [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLResolver, get_resolver
 
 from tests.flow.roles import ROLES, World
@@ -36,9 +36,8 @@ def address(pattern: str, world: World) -> str:
     }
     for place, value in places.items():
         pattern = pattern.replace(place, value)
-    return "/" + pattern.replace(
-        "autocomplete/", "autocomplete/?app_label=accounts&model_name=membership&field_name=user"
-    )
+    asked = "?app_label=accounts&model_name=membership&field_name=user" if "autocomplete" in pattern else ""
+    return f"/{pattern}{asked}"
 
 
 def form_of(world: World) -> dict[str, object]:
@@ -60,7 +59,7 @@ def form_of(world: World) -> dict[str, object]:
     }
 
 
-def outcome(response: HttpResponse) -> str:
+def outcome(response: HttpResponseBase) -> str:
     """A status, or the name of the place that it leads to."""
     if response.status_code not in {301, 302}:
         return str(response.status_code)

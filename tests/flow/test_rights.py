@@ -30,7 +30,8 @@ def test_every_route_is_in_the_table() -> None:
 
 
 def test_every_page_is_seen_by_those_who_may_and_by_nobody_else(world: World) -> None:
-    before, found, leaks, seen = fingerprint(), {}, [], set()
+    found: dict[str, dict[str, str]] = {}
+    before, leaks, seen = fingerprint(), [], set()
     for pattern in ROUTES:
         path = address(pattern, world)
         found[pattern] = {}
@@ -49,14 +50,16 @@ def test_every_page_is_seen_by_those_who_may_and_by_nobody_else(world: World) ->
 
 
 def test_everything_is_changed_by_those_who_may_and_by_nobody_else(world: World) -> None:
-    before, found, leaks = fingerprint(), {}, []
+    found: dict[str, dict[str, str]] = {}
+    before, leaks = fingerprint(), []
     for pattern in ROUTES:
         path = address(pattern, world)
         found[pattern] = {}
         for role in ROLES:
             with transaction.atomic():
                 response = world.client(role).post(path, form_of(world))
-                found[pattern][role] = outcome(response) + ("*" if fingerprint() != before else "")
+                is_changed = response.status_code != 405 and fingerprint() != before
+                found[pattern][role] = outcome(response) + ("*" if is_changed else "")
                 transaction.set_rollback(True)
             told = {mark for mark in world.marks if mark in response.content and mark.decode("latin-1") not in path}
             if told and role in OUTSIDERS and not pattern.startswith("enrol/"):
