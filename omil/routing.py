@@ -9,6 +9,6 @@ from detections.consumers import live
 
 # ASGI applications, which Channels routes with Django's patterns for views.
 websocket_urlpatterns = [
-    path("ws/capture/<str:slug>/", capture),  # type: ignore[arg-type]
+    path("ws/capture/<slug:slug>/", capture),  # type: ignore[arg-type]
     path("ws/live/", live),  # type: ignore[arg-type]
 ]

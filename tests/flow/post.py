@@ -115,12 +115,12 @@ class Site:
 
     @asynccontextmanager
     async def dial(
-        self, post: Post, *, cookies: dict[str, str] | None = None, origin: str | None = None, path: str = ""
+        self, post: Post | None, *, cookies: dict[str, str] | None = None, origin: str | None = None, path: str = ""
     ) -> AsyncIterator[Line]:
-        """An open socket that has not said anything yet."""
-        sent = post.cookies if cookies is None else cookies
+        """An open socket that has not said anything yet: the post's own, or with other cookies, or of another path."""
+        sent = post.cookies if post and cookies is None else cookies or {}
         async with connect(
-            f"ws://localhost:{self.product.port}{path or f'/ws/capture/{post.slug}/'}",
+            f"ws://localhost:{self.product.port}{path or f'/ws/capture/{post.slug if post else None}/'}",
             additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in sent.items())},
             origin=Origin(origin) if origin else None,
             max_size=None,

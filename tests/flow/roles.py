@@ -84,17 +84,18 @@ def make_world() -> World:
         "admin_y": _user("yolanda", (other, Role.UNIT_ADMIN)),
     }
     attempt = {"username": "odette", "ip_address": "10.0.0.1", "user_agent": "x", "path_info": "/login/"}
+    visit, visit_y = (_visit(of) for of in (camera, camera_y))
     rows: dict[str, models.Model] = {
         "user": users["operator"],
         "unit": unit,
         "membership": users["operator"].memberships.get(),
         "camera": camera,
+        "visit": visit,
         "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
         "accesslog": AccessLog.objects.create(**attempt),
         "accessfailurelog": AccessFailureLog.objects.create(**attempt),
     }
     CoverageMinute.objects.create(camera=camera, minute=timezone.now().replace(second=0, microsecond=0), received=1)
-    visit, visit_y = (_visit(of) for of in (camera, camera_y))
     path = Path(settings.MEDIA_ROOT) / visit.picture
     path.parent.mkdir(parents=True)
     path.write_bytes(PICTURE)

@@ -7,7 +7,7 @@ import inspect
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import Any
 
 import pytest
@@ -23,7 +23,9 @@ from cameras import consumers, enrolment, live
 from cameras.frames import Frame
 from cameras.models import Camera, Device
 from detections import consumers as live_consumers
-from tests.flow.post import frame, picture
+from omil.routing import websocket_urlpatterns
+from tests.flow.conftest import RECHECK_S
+from tests.flow.post import Site, frame, picture
 from tests.flow.roles import PICTURE, ROLES, STREAM, World, make_world
 from tests.flow.wire import QuietReceiver, Wire
 
@@ -65,6 +67,10 @@ def said(heard: list[Any]) -> str:
     assert error["type"] == "error"
     assert len(error["detail"].split()) >= 3
     return f"closed {code} {error['code']}"
+
+
+def test_there_are_these_two_sockets_and_no_other() -> None:
+    assert [str(found.pattern) for found in websocket_urlpatterns] == ["ws/capture/<slug:slug>/", "ws/live/"]
 
 
 # --- What may be asked -----------------------------------------------------------------------------------------------
@@ -300,6 +306,25 @@ async def test_a_viewer_whose_notice_was_lost_hears_nothing_after_the_next_look(
     settings.SOCKET_RECHECK_S = 0.5
     end, outcome = UNNOTICED[change]
     assert await watch_until(world, end) == outcome
+
+
+@pytest.mark.realtime
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", ["/logout/", "/password/"])
+async def test_a_log_out_and_a_new_password_close_the_running_products_sockets_at_once(site: Site, path: str) -> None:
+    name, password, new = f"user of {path}", "a long password", "another long password"
+    code = f"from accounts.models import User; User.objects.create_superuser({name!r}, password={password!r})"
+    await asyncio.to_thread(site.product.manage, "shell", "-v", "0", "-c", code)
+    with closing(await asyncio.to_thread(site.product.logged_in, name, password)) as browser:
+        form = {"old_password": password, "new_password1": new, "new_password2": new}
+        form["csrfmiddlewaretoken"] = browser.cookies[f"omil_csrf_{site.product.port}"]
+        async with site.dial(None, path="/ws/live/", cookies=dict(browser.cookies)) as line:
+            assert (await line.ask('{"type": "watch", "cameras": ["nothing-there"]}'))["code"] == "not_found"
+            began = time.monotonic()
+            (await asyncio.to_thread(browser.post, path, data=form)).raise_for_status()
+            close, said_at_last = await line.end()
+            assert time.monotonic() - began < RECHECK_S * 0.9  # The timer would not have looked yet.
+            assert (close, said_at_last[-1]["code"]) == (4401, "session_ended")
 
 
 FED_BY_A_MEMBER = {
