@@ -61,9 +61,9 @@ class Heartbeat:
         self._path.unlink(missing_ok=True)
 
     def measured(self, seconds: float, frames: int) -> None:
-        """Takes in what the last turn cost; a slow average, so that one odd frame does not shut the door."""
+        """Takes in what the last turn cost; an average, so that one odd frame does not shut the door."""
         if frames:
-            weight = min(0.5, 0.05 * frames)
+            weight = 1 - 0.85**frames
             self.frame_s += weight * (seconds / frames - self.frame_s)
 
     def _beat(self) -> None:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 PROTOCOL = 1
 HELLO_S = 10.0
+BUSY_EVERY_S = 0.05
 MESSAGE_TOO_BIG = 1009
 MOST_RETRIED = 1_024  # Busy frames that a source may send again; a page does so within 30 seconds or never.
 
@@ -74,6 +75,7 @@ class Capture:
         self._unanswered: asyncio.Queue[Frame] = asyncio.Queue()
         self._taken = 0  # Frames under way, which the client counts against its credit.
         self._newest_seq = -1
+        self._last_busy_at = 0.0
         self._retried: dict[int, None] = {}  # Oldest first.
         self._excess = 0  # Of bad messages over good ones.
         self._groups = Groups(self._told)
@@ -226,10 +228,11 @@ class Capture:
         is_busy, is_invalid = answer.verdict == "busy", answer.verdict == "invalid"
         self._retried.pop(frame.seq, None)
         if is_busy:
+            await self._hold_back()
             self._retried[frame.seq] = None
             while len(self._retried) > MOST_RETRIED:
                 del self._retried[next(iter(self._retried))]
-        self._pace.answered(busy=is_busy)
+        self._pace.answered(busy=is_busy, now=asyncio.get_running_loop().time())
         if not answer.is_repeat:
             metrics.FRAMES.labels(self.sender.slug, answer.verdict, answer.reason).inc()
         await self._acknowledge(answer)
@@ -237,6 +240,13 @@ class Capture:
         if not (answer.is_repeat or is_invalid):
             live.publish(frame, admitted=answer.verdict == "admitted")
         self._weigh(is_bad=is_invalid)
+
+    async def _hold_back(self) -> None:
+        """A source that goes on sending though it is told busy is answered twenty times a second, or it would take the
+        machine away from what is to make it less busy. A page at its rate never waits here."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._last_busy_at + BUSY_EVERY_S - loop.time()))
+        self._last_busy_at = loop.time()
 
     async def _acknowledge(self, answer: Answer) -> None:
         await self.socket.send_json(

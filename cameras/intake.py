@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 4_096  # Verdicts, for frames that are sent again, and streams.
 SPACE_EVERY_S = 2.0
 CAUGHT_UP_S = 1.0
-PLANNED_LAG = 0.5  # Of the greatest lag: what is taken on when analysis runs as fast as it lately did.
+PLANNED_LAG = 0.2  # Of the greatest lag: what is taken on when analysis runs as fast as it lately did.
 
 
 @dataclass(slots=True)
@@ -134,6 +134,8 @@ class Intake:
         state = self.node.state()
         self.ring.prune(older_than=now - (settings.SPOOL_S if state.is_down else settings.RING_S))
         overload = self._overload(now, len(frame.jpeg))
+        if overload and self.presence.present:  # The gate would only let it pass; that need not be worked out.
+            return self._count(Kind.BUSY, frame, overload)
         self.gate.find_person = self.node.find_person()
         analysis = AnalysisView(is_down=state.is_down, is_full=overload is not None)
         try:
@@ -180,7 +182,7 @@ class Intake:
         budget = PLANNED_LAG * settings.MAX_LAG_S / state.frame_s
         share = budget / max(1, cameras)
         # Each camera may have its share waiting, and at least one frame as long as the whole stays near the budget.
-        if total >= budget and (self.waiting or total >= 1.5 * budget):
+        if total >= budget and (self.waiting or total >= 1.25 * budget):
             return "capacity"
         return "capacity" if len(self.waiting) >= max(1.0, 2 * share) else None
 

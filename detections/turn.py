@@ -65,6 +65,7 @@ class Worker:
     share: Share = field(default_factory=Share)
     decoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "decode"))
     is_stopping: bool = False
+    handed_on_at: float = 0.0  # When the last turn ended for others' sake (time.monotonic), else 0.
 
     def waiting(self) -> tuple[int, int]:
         """How many cameras are rung: running ones, ones catching up. None are when Valkey is out of reach."""
@@ -89,6 +90,9 @@ class Turn:
         self.camera = camera
         self.host = host
         self.started = time.monotonic()
+        # Where others were waiting, what lies between two turns is no idleness but a part of what frames cost.
+        self.between_s = self.started - host.handed_on_at if host.handed_on_at else 0.0
+        self._others_wait = False
         self.idle_s = 0.0
         self.frames = 0
         self._ahead: deque[tuple[Entry, Future[Picture] | None]] = deque()
@@ -193,9 +197,10 @@ class Turn:
             return False
         self._looked_at = now
         running, catching = self.host.waiting()
+        self._others_wait = bool(running or catching)
         if self.camera.last.catching_up and running:
             return slice_is_over or self.host.share.catching_s + busy_s > self.host.share.running_s
-        return slice_is_over and bool(running or catching)
+        return slice_is_over and self._others_wait
 
     def _keep_bell(self, now: float) -> None:
         if now - self._kept_at > bell.FLAG_S / 3:
@@ -206,5 +211,6 @@ class Turn:
     def _close(self) -> None:
         busy_s = time.monotonic() - self.started - self.idle_s
         self.host.share.spent(busy_s, catching_up=self.camera.last.catching_up)
-        self.host.heartbeat.measured(busy_s, self.frames)
         pipeline.rest(self.camera)
+        self.host.heartbeat.measured(busy_s + self.between_s, self.frames)
+        self.host.handed_on_at = time.monotonic() if self._others_wait else 0.0
