@@ -12,13 +12,14 @@ import time
 import zlib
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
 from cameras import folders, frames, images, presence
 from cameras.entries import VERDICTS, Flag, Kind
 from cameras.frames import Frame
-from cameras.gate import AnalysisView, Gate, Reason, Rules
+from cameras.gate import AnalysisView, Gate, Judgement, Reason, Rules
 from cameras.images import BadImage
 from cameras.node import Answer, Node
 from cameras.ring import Ring
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 4_096  # Verdicts, for frames that are sent again, and streams.
 SPACE_EVERY_S = 2.0
 CAUGHT_UP_S = 1.0
+TURN_S = 0.03  # What going over to another camera costs a worker, which a lone camera's frames do not show.
 PLANNED_LAG = 0.2  # Of the greatest lag: what is taken on when analysis runs as fast as it lately did.
 
 
@@ -131,32 +133,37 @@ class Intake:
     def _keep(self, frame: Frame, now: float) -> Answer:
         """Ring first, then the gate, then the log. Raises OSError, and BadImage where the gate finds damage."""
         picture = self.ring.put(frame)
-        state = self.node.state()
-        self.ring.prune(older_than=now - (settings.SPOOL_S if state.is_down else settings.RING_S))
-        overload = self._overload(now, len(frame.jpeg))
-        if overload and self.presence.present:  # The gate would only let it pass; that need not be worked out.
-            return self._count(Kind.BUSY, frame, overload)
+        self.ring.prune(older_than=now - (settings.SPOOL_S if self.node.state().is_down else settings.RING_S))
+        with self.node.place(lambda: self._overload(now, len(frame.jpeg))) as overload:
+            if overload and self.presence.present:  # The gate would only let it pass; that need not be worked out.
+                return self._count(Kind.BUSY, frame, overload)
+            judgement = self._judge(frame, now, is_full=overload is not None)
+            if judgement.admitted and overload:
+                return self._count(Kind.BUSY, frame, overload)
+            self._log(frame, judgement, picture, now)
+        if judgement.admitted or self.presence.open_visits:
+            self.node.ring_bell(self.camera_id, catching_up=self.is_catching_up)
+        self._remember(frame.stream, frame.seq, judgement.verdict)
+        return Answer(frame.seq, judgement.verdict, judgement.reason)
+
+    def _judge(self, frame: Frame, now: float, *, is_full: bool) -> Judgement:
         self.gate.find_person = self.node.find_person()
-        analysis = AnalysisView(is_down=state.is_down, is_full=overload is not None)
+        analysis = AnalysisView(is_down=self.node.state().is_down, is_full=is_full)
         try:
-            judgement = self.gate.judge(frame, presence=self.presence, analysis=analysis, now=now)
+            return self.gate.judge(frame, presence=self.presence, analysis=analysis, now=now)
         except BadImage:
             self.ring.drop(frame)
             raise
+
+    def _log(self, frame: Frame, judgement: Judgement, picture: Path, now: float) -> None:
         flags = self._frozen(frame) | (Flag.SAMPLE if judgement.sample else Flag(0))
         if judgement.admitted:
-            if overload:
-                return self._count(Kind.BUSY, frame, overload)
             entry = self.spool.put(frame, Kind.ADMITTED, judgement.reason, flags=flags, picture=picture)
             self.waiting.append(Waiting(entry.n, now, entry.size))
             self.gate.admitted(entry)
         else:
             kind = Kind.NO_MOTION if judgement.reason is Reason.NO_MOTION else Kind.NO_PERSON
-            entry = self.spool.put(frame, kind, "", flags=flags)
-        if judgement.admitted or self.presence.open_visits:
-            self.node.ring_bell(self.camera_id, catching_up=self.is_catching_up)
-        self._remember(frame.stream, frame.seq, judgement.verdict)
-        return Answer(frame.seq, judgement.verdict, judgement.reason)
+            self.spool.put(frame, kind, "", flags=flags)
 
     def _look(self, now: float) -> None:
         """Reads what analysis has said since the last frame."""
@@ -179,7 +186,7 @@ class Intake:
         if lag_s > settings.MAX_LAG_S:
             return "lag"
         total, cameras = self.node.waiting()
-        budget = PLANNED_LAG * settings.MAX_LAG_S / state.frame_s
+        budget = PLANNED_LAG * settings.MAX_LAG_S / (state.frame_s + (TURN_S if cameras > 1 else 0.0))
         share = budget / max(1, cameras)
         # Each camera may have its share waiting, and at least one frame as long as the whole stays near the budget.
         if total >= budget and (self.waiting or total >= 1.25 * budget):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -53,11 +54,27 @@ class Node:
         self.ring_bell = ring_bell
         self.find_person = find_person
         self.intakes: dict[int, Intake] = {}
+        self._lock = threading.Lock()
+        self._promised = 0  # Frames that may be admitted and are not in the log yet.
 
     def waiting(self) -> tuple[int, int]:
         """How many frames of how many cameras wait where analysis is neither down nor catching up."""
         counts = [len(intake.waiting) for intake in list(self.intakes.values()) if not intake.is_catching_up]
-        return sum(counts), sum(count > 0 for count in counts)
+        return sum(counts) + self._promised, sum(count > 0 for count in counts)
+
+    @contextmanager
+    def place(self, overload: Callable[[], str | None]) -> Iterator[str | None]:
+        """Holds a place for one frame while it is judged, or says why there is none; forty at once get no more places
+        than there are."""
+        with self._lock:
+            refusal = overload()
+            self._promised += refusal is None
+        try:
+            yield refusal
+        finally:
+            if refusal is None:
+                with self._lock:
+                    self._promised -= 1
 
 
 class Receiver:
