@@ -52,4 +52,6 @@ def rules_for(row: Camera) -> Rules:
         sight_lost_s=settings.SIGHT_LOST_S,
         settle_results=settings.SETTLE_RESULTS,
         settle_every_s=settings.SETTLE_EVERY_S,
+        silent_s=settings.SILENT_S,
+        late_s=settings.CAPTURED_MAX_AGE_S,
     )
