@@ -65,7 +65,8 @@ class Sender:
                 done.set_result(None)
                 continue
             try:
-                await asyncio.wait_for(layer.group_send(name, message), SEND_TIMEOUT_S)
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await layer.group_send(name, message)
             except Exception:  # Whatever the layer raises, the viewers of the next message must not suffer.
                 metrics.MESSAGES_LOST.labels(message["type"]).inc()
                 logger.debug("a %s message to %s was lost", message["type"], name, exc_info=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import astuple, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -60,7 +61,7 @@ class Stay:
 
     def id(self, camera_id: int) -> uuid.UUID:
         """The same whenever the same frames are analysed again; two people may begin in one frame, hence the track."""
-        return uuid.uuid5(NAMESPACE, f"{camera_id}/{self.stream}/{self.first_seq}/{self.track_ids[0]}")
+        return _id(f"{camera_id}/{self.stream}/{self.first_seq}/{self.track_ids[0]}")
 
     def away_s(self, at: float) -> float:
         """How long it has been looked for in vain."""
@@ -153,6 +154,11 @@ class Stay:
     def restored(cls, kept: list[Any]) -> Self:
         values = dict(zip(FIELDS, kept, strict=True))
         return cls(**{**values, "body": Body(*values["body"])})
+
+
+@lru_cache(maxsize=256)  # Every frame asks for the same few.
+def _id(name: str) -> uuid.UUID:
+    return uuid.uuid5(NAMESPACE, name)
 
 
 FIELDS = tuple(each.name for each in fields(Stay))

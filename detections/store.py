@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -96,5 +98,10 @@ def body(visit: VisitSnapshot, *, is_verified: bool) -> VisitBody:
         "end_reason": visit.end_reason,
         "settled": visit.settled_at is not None,
         "verified": is_verified,
-        "picture": reverse("detections:visit-picture", args=[visit.id]) if visit.has_picture else None,
+        "picture": picture_url(visit.id) if visit.has_picture else None,
     }
+
+
+@lru_cache(maxsize=256)  # Every frame asks for the same few.
+def picture_url(visit_id: UUID) -> str:
+    return reverse("detections:visit-picture", args=[visit_id])

@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 BATCH = 32
 AHEAD = 2  # Pictures decoded ahead of inference.
 POLL_S = 0.003
-LOOK_S = 0.015  # How often a lingering turn asks whether others wait.
+LOOK_S = 0.05  # How often a turn that may end asks whether others wait,
+IDLE_LOOK_S = 0.015  # and how often a lingering one does.
 LONGEST_S = 60.0
 CAUGHT_UP_S = 1.0
 SHARE_WINDOW_S = 4.0
@@ -193,7 +194,8 @@ class Turn:
             return True
         busy_s = now - self.started - self.idle_s
         slice_is_over = idle or busy_s >= settings.SLICE_S
-        if not (slice_is_over or self.camera.last.catching_up) or now - self._looked_at < LOOK_S:
+        look_s = IDLE_LOOK_S if idle else LOOK_S
+        if not (slice_is_over or self.camera.last.catching_up) or now - self._looked_at < look_s:
             return False
         self._looked_at = now
         running, catching = self.host.waiting()
