@@ -211,18 +211,25 @@ class Capture:
 
     async def _answer(self) -> None:
         """Judges the frames in line one at a time, so that verdicts and acknowledgements keep their order."""
-        assert self._intake is not None
         loop = asyncio.get_running_loop()
         while True:
             frame = await self._unanswered.get()
-            try:
-                answer = await loop.run_in_executor(receiver().threads, receiver().receive, frame)
-            except Exception:
-                logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
-                self._intake.count_bad(Kind.BUSY, "internal", now=frame.received_at)
-                answer = Answer(frame.seq, "busy", "internal")
+            answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
             self._taken -= 1
             await self._done(frame, answer)
+
+    def _judge(self, frame: Frame) -> Answer:
+        """In a thread, which also counts: it goes on to its end where the socket closes meanwhile."""
+        assert self._intake is not None
+        try:
+            answer = receiver().receive(frame)
+        except Exception:
+            logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
+            self._intake.count_bad(Kind.BUSY, "internal", now=frame.received_at)
+            answer = Answer(frame.seq, "busy", "internal")
+        if not answer.is_repeat:
+            metrics.FRAMES.labels(self.sender.slug, answer.verdict, answer.reason).inc()
+        return answer
 
     async def _done(self, frame: Frame, answer: Answer) -> None:
         is_busy, is_invalid = answer.verdict == "busy", answer.verdict == "invalid"
@@ -233,8 +240,6 @@ class Capture:
             while len(self._retried) > MOST_RETRIED:
                 del self._retried[next(iter(self._retried))]
         self._pace.answered(busy=is_busy, now=asyncio.get_running_loop().time())
-        if not answer.is_repeat:
-            metrics.FRAMES.labels(self.sender.slug, answer.verdict, answer.reason).inc()
         await self._acknowledge(answer)
         metrics.ACK_SECONDS.observe(time.time() - frame.received_at)
         if not (answer.is_repeat or is_invalid):

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
-from tests.build import STREAM
 from tests.flow.conftest import RECHECK_S
 from tests.flow.nonsense import BAD, FINE, JPEG, declared
-from tests.flow.post import HELLO, PATIENCE_S, Line, Post, Pulse, Site, frame, p95
+from tests.flow.post import GOOD, PATIENCE_S, Line, Post, Pulse, Site, frame, hello, is_sentence, quiet_then
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
-GOOD = {"admitted", "no_motion", "no_person", "busy"}
-SLOWER, SLACK_S = 3, 0.02  # What a neighbour may notice of somebody else's nonsense.
 MEBIBYTE = 1_048_576
 
 
@@ -59,143 +53,6 @@ async def check_counts(site: Site, post: Post, ledger: Ledger) -> None:
         await asyncio.sleep(0.2)
     assert coverage["received"] == sum(expected.values())
     assert coverage["admitted"] == coverage["analysed"] + coverage["failed"]
-
-
-# --- At the door -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """The posts that the door cases speak of; `stranger` is logged in and of another unit."""
-
-    own: Post
-    other: Post
-    revoked: Post
-    off: Post
-    stranger: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Somebody who is not let in: with whose cookies to whose camera, what is said first, and the answer."""
-
-    code: str
-    close: int = 4403
-    cookies: Callable[[Cast], dict[str, str]] = lambda cast: cast.own.cookies
-    post: Callable[[Cast], Post] = lambda cast: cast.own
-    path: str = ""
-    origin: str | None = None
-    first: str | bytes | None = HELLO
-
-
-def hello(**changes: object) -> str:
-    return json.dumps({"type": "hello", "protocol": 1, "stream": STREAM, **changes})
-
-
-DOORS = {
-    # Rights.
-    "no enrolment": Door("not_enrolled", 4401, cookies=lambda cast: {}),
-    "a made-up device": Door("not_enrolled", 4401, cookies=lambda cast: dict.fromkeys(cast.own.cookies, "x" * 43)),
-    "no such camera": Door("not_enrolled", 4401, cookies=lambda cast: {}, path="/ws/capture/nothing-there/"),
-    "enrolled for another camera": Door("forbidden", post=lambda cast: cast.other),
-    "another camera's token under this one's name": Door(
-        "forbidden",
-        post=lambda cast: cast.other,
-        cookies=lambda cast: dict(zip(cast.other.cookies, cast.own.cookies.values(), strict=True)),
-    ),
-    "logged in, of another unit": Door("forbidden", cookies=lambda cast: cast.stranger),
-    "logged in, no such camera": Door(
-        "forbidden", cookies=lambda cast: cast.stranger, path="/ws/capture/nothing-there/"
-    ),
-    "revoked": Door("revoked", post=lambda cast: cast.revoked, cookies=lambda cast: cast.revoked.cookies),
-    "switched off": Door("camera_off", post=lambda cast: cast.off, cookies=lambda cast: cast.off.cookies),
-    # Origin.
-    "another site": Door("wrong_origin", origin="https://elsewhere.test"),
-    "another port": Door("wrong_origin", origin="http://localhost:1"),
-    "no site at all": Door("wrong_origin", origin="null"),
-    # The first message.
-    "a frame first": Door("no_hello", 4400, first=frame(1, JPEG)),
-    "silence": Door("no_hello", 4400, first=None),
-    "not JSON": Door("no_hello", 4400, first="hello"),
-    "JSON without end": Door("no_hello", 4400, first="[" * 100_000),
-    "no object": Door("no_hello", 4400, first="[1]"),
-    "something else": Door("no_hello", 4400, first='{"type": "watch", "cameras": []}'),
-    "another protocol": Door("wrong_protocol", 4400, first=hello(protocol=2)),
-    "no protocol": Door("wrong_protocol", 4400, first=hello(protocol=None)),
-    "a short stream": Door("bad_stream", 4400, first=hello(stream="abc")),
-    "a stream in capitals": Door("bad_stream", 4400, first=hello(stream="ABCDEF01" * 4)),
-    "a stream that is none": Door("bad_stream", 4400, first=hello(stream=["0" * 32])),
-}
-
-
-@pytest.fixture(scope="module")
-def cast(site: Site) -> Cast:
-    own, revoked, off = site.posts("Own gate", "Revoked gate", "Dark gate")
-    (other,) = site.posts("Other gate", unit="Elsewhere")
-    site.query("UPDATE cameras_device SET revoked_at = '2026-01-01' WHERE id = ?", revoked.device_id)
-    site.query("UPDATE cameras_camera SET is_enabled = 0 WHERE id = ?", off.id)
-    code = (
-        "from accounts.models import *\n"
-        "user = User.objects.create_user('charlie', password='a long password', is_approved=True)\n"
-        "Membership.objects.create(user=user, unit=Unit.objects.get(name='Elsewhere'), role='operator')"
-    )
-    site.product.manage("shell", "-v", "0", "-c", code)
-    with closing(site.product.logged_in("charlie", "a long password")) as browser:
-        return Cast(own, other, revoked, off, dict(browser.cookies))
-
-
-@pytest.fixture
-async def neighbour(site: Site, posts: dict[str, Post]) -> AsyncIterator[Pulse]:
-    """Somebody else's camera, at ten pictures a second all the while."""
-    async with site.capture(posts["neighbour"]) as line, Pulse(line) as pulse:
-        yield pulse
-
-
-@pytest.fixture(scope="module")
-def posts(site: Site) -> dict[str, Post]:
-    names = ["neighbour", "frames", "large", "credit", "repeat", "twice", "flood", "notice", "timer", "off"]
-    return dict(zip(names, site.posts(*(f"Gate {name}" for name in names)), strict=True))
-
-
-async def quiet_then(pulse: Pulse, nonsense: Callable[[], Any], *, quiet_s: float = 3.0) -> None:
-    """The neighbour is answered as fast while this runs as before; a busy machine gets a second and third chance."""
-    for _chance in range(3):
-        began = time.monotonic()
-        await asyncio.sleep(quiet_s)
-        middle = time.monotonic()
-        await nonsense()
-        before, during = pulse.latencies(began, middle), pulse.latencies(middle)
-        assert len(during) >= 5, "this was over too soon to say anything"
-        if p95(during) < SLOWER * p95(before) + SLACK_S:
-            return
-    pytest.fail(f"the neighbour's p95 went from {p95(before):.3f} to {p95(during):.3f} s, three times")
-
-
-async def test_whoever_may_not_send_is_told_why_and_counted(site: Site, cast: Cast, neighbour: Pulse) -> None:
-    async def knock(door: Door) -> tuple[int, str]:
-        cookies = door.cookies(cast)
-        async with site.dial(door.post(cast), cookies=cookies, origin=door.origin, path=door.path) as line:
-            if door.first is not None:
-                with suppress(ConnectionClosed):  # Whoever has no rights is not listened to.
-                    await line.send(door.first)
-            close, said = await line.end()
-        assert [answer["type"] for answer in said] == ["error"], said
-        assert is_sentence(said[0]["detail"])
-        return close, said[0]["code"]
-
-    async def all_at_once() -> None:
-        before = Counter(site.metric("omil_capture_refused_total"))
-        answers = await asyncio.gather(*(knock(door) for door in DOORS.values()))
-        assert dict(zip(DOORS, answers, strict=True)) == {name: (door.close, door.code) for name, door in DOORS.items()}
-        counted = Counter(site.metric("omil_capture_refused_total")) - before
-        assert counted == Counter(door.code for door in DOORS.values())
-
-    await quiet_then(neighbour, all_at_once)
-    assert set(neighbour.verdicts) <= GOOD
-
-
-def is_sentence(detail: str) -> bool:
-    return len(detail.split()) >= 4 and detail.endswith(".")
 
 
 # --- Frames ----------------------------------------------------------------------------------------------------------
@@ -424,3 +281,20 @@ async def test_a_source_whose_notice_was_lost_is_closed_at_the_next_look(site: S
         close, said = await line.end()
         assert (close, [answer["code"] for answer in said]) == (4403, ["revoked"])
         assert time.monotonic() - began < RECHECK_S + 2
+
+
+# --- In the end ------------------------------------------------------------------------------------------------------
+
+
+async def test_metrics_and_coverage_agree_on_every_camera_in_the_end(site: Site, posts: dict[str, Post]) -> None:
+    """Whatever it was sent, in whatever order the tests above ran."""
+    verdicts = ("invalid", "busy", "no_motion", "no_person", "admitted")
+    deadline = time.monotonic() + PATIENCE_S
+    for post in posts.values():
+        answered = site.metric("omil_frames_total", by="verdict", camera=post.slug)
+        expected = {verdict: answered.get(verdict, 0) for verdict in verdicts}
+        while {verdict: (coverage := site.coverage(post))[verdict] for verdict in verdicts} != expected:
+            assert time.monotonic() < deadline, f"{post.slug}: {coverage} is not {expected}"
+            await asyncio.sleep(0.2)
+        assert coverage["received"] == sum(expected.values())
+        assert coverage["admitted"] == coverage["analysed"] + coverage["waiting"] + coverage["failed"]

@@ -21,7 +21,7 @@ from tests.source import read_clip
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
-MESSAGES, POSTS, SEED = 10_000, 4, 20_260_301
+MESSAGES, POSTS, SEED = 10_000, 8, 20_260_301
 WARM = MESSAGES // 2  # Until then buffers and caches grow to their size.
 MOST_GROWTH = 40_000_000  # A leak of one picture per message would be 55 MB.
 VERDICTS = {"admitted", "no_motion", "no_person", "busy", "invalid"}

@@ -97,6 +97,7 @@ async def test_a_database_that_is_locked_delays_no_acknowledgement(
                 await asyncio.sleep(STALL_S)
                 ended_at = time.monotonic()
             assert min(await asked) > STALL_S * 0.75, "nothing waited for the database"
+            await pulse.catch_up()
             before, during = pulse.latencies(began, stalled_at), pulse.latencies(stalled_at, ended_at)
             if is_undisturbed(before, during):
                 break
