@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 HELLO = {"type": "hello", "protocol": 1, "stream": STREAM}
 WATCHERS = ("operator", "admin", "staff", "root")
-AT_ONCE_S, SILENCE_S = 2.0, 0.3
+AT_ONCE_S, SILENCE_S = 3.0, 1.0
 
 
 @pytest.fixture
