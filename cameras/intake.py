@@ -221,8 +221,6 @@ class Intake:
     def flush(self) -> None:
         """Writes the counts of the last second to the log. Called every second, and never while a frame is judged."""
         self._look(time.time())  # A source that has gone must not count as waiting for ever.
-        if self.waiting:  # A source that has gone must not take up the others' share for ever.
-            self._look(time.time())
         with self._tally_lock:
             tally, self._tally = self._tally, Counter()
         for (kind, reason, second), count in tally.items():
