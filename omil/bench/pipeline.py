@@ -10,9 +10,9 @@ from omil.bench.figures import median
 from omil.bench.side import BenchError
 from omil.bench.workplace import Workplace
 
-TURNS = 5  # Of each side in a round.
-FRAMES = 20  # Of a turn of the two fast sides.
-TRACK_FRAMES = 8  # Of a turn of each `yolo track`.
+TURNS = 3  # Of each side in a round.
+FRAMES = 40  # Of a turn of the two fast sides.
+TRACK_FRAMES = 15  # Of a turn of each `yolo track`.
 WARM_UP = 20
 
 ADDED = ("frames", "seconds", "cpu_s")
