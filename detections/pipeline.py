@@ -191,9 +191,8 @@ def keep(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None
 def write(camera: Camera) -> None:
     """Replaces the checkpoint and tells the gate and the clock where analysis stands."""
     visits = camera.visits
-    camera.last = checkpoint.write(
-        camera.spool.folder, replace(camera.last, tracker=camera.tracker.state(), visits=visits.state())
-    )
+    camera.last = replace(camera.last, tracker=camera.tracker.state(), visits=visits.state())
+    checkpoint.write(camera.spool.folder, camera.last)
     camera.written_n = camera.last.n
     presence.write(
         camera.spool.folder,
