@@ -138,13 +138,12 @@ def test_one_worker_is_fair_to_four_cameras_with_unequal_load(floor: Floor) -> N
     floor.start_workers(1)
     inferences = floor.await_inferences(sum(waiting.values()), 60)
     assert_one_at_a_time(inferences)
-    longest = max(inference.ended - inference.began for inference in inferences)
-    overhead_s = 4 * 0.06  # Of RQ and of restoring a camera, four times.
     for camera_id, count in waiting.items():
-        own = [inference for inference in inferences if inference.camera_id == camera_id]
-        assert [inference.number for inference in own] == list(range(1, count + 1))
-        gaps = [after.began - before.ended for before, after in pairwise(own)]
-        assert max(gaps) <= 4 * SLICE_S + longest + overhead_s
+        places = [place for place, inference in enumerate(inferences) if inference.camera_id == camera_id]
+        assert [inferences[place].number for place in places] == list(range(1, count + 1))
+        # In frames, of which a slice cannot hold more than this: the bound holds whatever else the machine does.
+        gaps = [after - before - 1 for before, after in pairwise(places)]
+        assert max(gaps) <= 4 * SLICE_S / FRAME_S + 1
     turns = [after.camera_id for before, after in pairwise(inferences) if after.camera_id != before.camera_id]
     assert turns[:3] == [2, 3, 4], "everyone has had a turn before anyone has a second"
 
