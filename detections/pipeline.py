@@ -80,6 +80,9 @@ def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detec
 
 def process(camera: Camera, entry: Entry, picture: Picture) -> None:
     """An admitted frame takes effect: exactly once, because the checkpoint names it before its entry is settled."""
+    if entry.flags & Flag.FROZEN:
+        stand_still(camera, entry)
+        return
     boxes = camera.detector.detect(picture.prepared, camera.id)
     tracks = camera.tracker.update(boxes, entry.captured_at, picture.size_wh)
     update = camera.visits.update(
@@ -97,6 +100,15 @@ def process(camera: Camera, entry: Entry, picture: Picture) -> None:
     finish(camera, entry, Outcome.ANALYSED, people=len(row.boxes))
 
 
+def stand_still(camera: Camera, entry: Entry) -> None:
+    """The same bytes for a while: whoever is in that picture may be long gone."""
+    changes = camera.visits.no_sight(entry.captured_at)
+    save(camera, changes)
+    camera.track_log.append(Row(entry.n, entry.stream, entry.seq, entry.captured_at, []))
+    announce(camera, changes)
+    finish(camera, entry, Outcome.ANALYSED, people=0)
+
+
 def skip(camera: Camera, entry: Entry) -> None:
     """An admitted frame that could not be analysed: an error, never "nobody"."""
     changes = camera.visits.failed(entry.captured_at)
@@ -110,6 +122,8 @@ def advance(camera: Camera, entry: Entry) -> None:
     """An entry without a picture moves time: the gate saw nobody, or the clock says that the source is silent."""
     if entry.kind is Kind.NO_SIGHT:
         changes = camera.visits.no_sight(entry.received_at)
+    elif entry.flags & Flag.FROZEN:
+        changes = camera.visits.no_sight(entry.captured_at)
     elif entry.kind in (Kind.NO_MOTION, Kind.NO_PERSON):
         changes = camera.visits.advance(entry.captured_at)
     else:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from cameras import folders, presence
-from cameras.entries import Kind, Outcome
+from cameras.entries import Flag, Kind, Outcome
 from cameras.frames import Frame
 from cameras.models import Camera
 from cameras.presence import Presence
@@ -42,11 +42,11 @@ class Post:
         self.ring = Ring(self.spool.folder / "ring", max_bytes=10**8)
         self.started_at = time.time() - 20
 
-    def admit(self, numbers: range) -> None:
+    def admit(self, numbers: range, flags: Flag = Flag(0)) -> None:
         for number in numbers:
             at = self.started_at + number / FPS
             frame = Frame(self.camera.pk, STREAM, number, at, time.time(), numbered_picture(number))
-            self.spool.put(frame, Kind.ADMITTED, "person", picture=self.ring.put(frame))
+            self.spool.put(frame, Kind.ADMITTED, "person", flags=flags, picture=self.ring.put(frame))
 
     def drain(self) -> None:
         jobs.drain(self.camera.pk)
@@ -276,3 +276,18 @@ def test_a_quiet_stretch_costs_no_checkpoint_per_frame(post: Post, monkeypatch: 
     post.drain()
     assert writes == [499]
     assert post.presence().n == 499
+
+
+def test_a_frozen_picture_keeps_nobody_present(post: Post) -> None:
+    post.admit(range(1, 20))
+    post.admit(range(20, 31), flags=Flag.FROZEN)  # Somebody is in all of these.
+    post.drain()
+    (visit,) = post.visits()
+    assert visit["state"] == "out_of_sight"
+    assert visit["last_seen"].timestamp() == pytest.approx(post.started_at + 19 / FPS, abs=0.01)
+    assert not post.presence().present
+    post.admit(range(31, 81), flags=Flag.FROZEN)
+    post.drain()
+    (visit,) = post.visits()
+    assert (visit["state"], visit["end_reason"]) == ("ended", "camera_lost")
+    assert len(post.rows()) == 80
