@@ -105,7 +105,8 @@ class Supervisor:
     ) -> None:
         self.programs = list(programs)
         self.printer = Printer(out)
-        self.env = {**env, "PYTHONUNBUFFERED": "1"}
+        # With an arena for every thread, as glibc has it, processes of many threads keep growing for hours.
+        self.env = {"MALLOC_ARENA_MAX": "2", **env, "PYTHONUNBUFFERED": "1"}
         self.is_coloured = out.isatty() and "NO_COLOR" not in env
         self.width = max((len(program.name) for program in self.programs), default=0)
         self.stopping = asyncio.Event()
