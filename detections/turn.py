@@ -44,6 +44,7 @@ class Share:
 
     running_s: float = 0.0
     catching_s: float = 0.0
+    running_turns: int = 0  # Since the last turn of a camera that is catching up.
 
     def spent(self, seconds: float, *, catching_up: bool) -> None:
         fade = max(0.0, 1 - seconds / SHARE_WINDOW_S)
@@ -52,10 +53,14 @@ class Share:
             self.catching_s += seconds
         else:
             self.running_s += seconds
+        self.running_turns = 0 if catching_up else self.running_turns + 1
 
-    @property
-    def is_catching_up_due(self) -> bool:
-        return self.catching_s <= self.running_s
+    def is_catching_up_due(self, running: int, catching: int) -> bool:
+        """Whether the next turn belongs to a camera that is catching up, where so many of both kinds wait.
+
+        A running camera never waits longer than if all took turns, and those catching up get at most half of the time.
+        """
+        return not running or (self.running_turns * catching >= running and self.catching_s <= self.running_s)
 
 
 @dataclass(slots=True)

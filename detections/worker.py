@@ -23,7 +23,7 @@ class DrainWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types.
 
     def reorder_queues(self, reference_queue: Any) -> None:
         names = [settings.DRAIN_QUEUE, settings.CATCH_UP_QUEUE]
-        if worker().share.is_catching_up_due:
+        if worker().share.is_catching_up_due(*worker().waiting()):
             names.reverse()
         self._ordered_queues.sort(key=lambda queue: names.index(queue.name))
 

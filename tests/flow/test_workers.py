@@ -43,6 +43,7 @@ class Floor:
             "REDIS_URL": f"unix://{self.socket}",
             "DATABASE_URL": "",
             "OMIL_SLICE_S": str(SLICE_S),
+            "OMIL_MAX_LAG_S": "60",  # All cameras are running, none is catching up.
             "OMIL_MODEL": "none.pt",
             "PROMETHEUS_MULTIPROC_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": "omil.settings",
