@@ -49,7 +49,10 @@ def read_clip(path: Path, frames: Iterable[int], *, width: int = 640, quality: i
 
 @dataclass
 class Source:
-    """Sends its shots oldest first within its credit, connects again when cut off, and notes every answer."""
+    """Sends its shots oldest first within its credit, connects again when cut off, and notes every answer.
+
+    What is refused as busy is sent again unless a later picture was taken meanwhile; "busy" is then its verdict.
+    """
 
     url: str
     cookies: dict[str, str]
@@ -64,7 +67,7 @@ class Source:
     credit: int = 1
 
     async def run(self, timeout_s: float) -> None:
-        """Until every shot has a verdict other than busy."""
+        """Until every shot has its verdict."""
         self._started = time.monotonic()
         async with asyncio.timeout(timeout_s):
             while len(self.verdicts) < len(self.shots):
@@ -103,7 +106,7 @@ class Source:
                 self.acked_at.append(time.monotonic())
                 self.credit = message["credit"]
                 shot = under_way.pop(message["seq"])
-                if message["verdict"] == "busy":
+                if message["verdict"] == "busy" and shot.seq > max(self.verdicts, default=0):
                     waiting.insert(0, shot)
                     await asyncio.sleep(0.05)
                 else:
