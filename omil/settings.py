@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "accounts",
     "cameras",
     "detections",
+    "recordings",
 ]
 
 MIDDLEWARE = [
@@ -236,7 +237,8 @@ if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
 NODE = env.text("OMIL_NODE", "main")  # Names this machine's queues: a spool belongs to the node that receives.
 _queue = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120, "SERIALIZER": "rq.serializers.JSONSerializer"}
 DRAIN_QUEUE, CATCH_UP_QUEUE = f"drain-{NODE}", f"catch-up-{NODE}"
-RQ_QUEUES = {DRAIN_QUEUE: _queue, CATCH_UP_QUEUE: _queue}
+MEDIA_QUEUE = f"media-{NODE}"
+RQ_QUEUES = {DRAIN_QUEUE: _queue, CATCH_UP_QUEUE: _queue, MEDIA_QUEUE: _queue}
 RQ_SHOW_ADMIN_LINK = False
 CHANNEL_LAYERS = {
     "default": {
@@ -306,6 +308,23 @@ SILENT_S = env.seconds("OMIL_SILENT_S", 3, least=0.5)  # Without a frame a camer
 FROZEN_S = env.seconds("OMIL_FROZEN_S", 10, least=1)  # The same bytes for so long: a frozen picture.
 KEEP_DAYS = env.integer("OMIL_KEEP_DAYS", 30, least=1, most=3_650)
 KEEP_BYTES = env.integer("OMIL_KEEP_BYTES", 50_000_000_000, least=10_000_000, most=2**50)  # Crops and track log.
+
+# --- Recordings (a camera's rules may say otherwise) -----------------------------------------------------------------
+
+RECORDINGS_DIR = Path(env.text("OMIL_RECORDINGS_DIR", str(DATA_DIR / "recordings"))).expanduser().absolute()
+EXPORTS_DIR = DATA_DIR / "exports"
+RECORD_START_AFTER_S = env.seconds("OMIL_RECORD_START_AFTER_S", 5, most=600)  # Of continuous presence.
+RECORD_STOP_AFTER_S = env.seconds("OMIL_RECORD_STOP_AFTER_S", 5, least=0.5, most=600)  # Of absence.
+RECORD_BEFORE_S = env.seconds("OMIL_RECORD_BEFORE_S", 5, most=20)  # Kept from before the presence, and after it.
+RECORD_AFTER_S = env.seconds("OMIL_RECORD_AFTER_S", 5, most=60)
+CLIP_S = env.seconds("OMIL_CLIP_S", 600, least=30, most=3_600)  # The longest clip; the next one goes on from there.
+CLIP_QUALITY = env.integer("OMIL_CLIP_QUALITY", 23, least=10, most=40)  # x264's constant rate factor: less is better.
+CLIP_PRESET = env.choice("OMIL_CLIP_PRESET", "veryfast", {"ultrafast", "superfast", "veryfast", "faster", "fast"})
+MEDIA_WORKERS = env.integer("OMIL_MEDIA_WORKERS", 1, least=1, most=16)
+RECORDINGS_DAYS = env.integer("OMIL_RECORDINGS_DAYS", 30, least=1, most=3_650)
+RECORDINGS_BYTES = env.integer("OMIL_RECORDINGS_BYTES", 200_000_000_000, least=10_000_000, most=2**50)
+# With less free where clips lie, the oldest go; it lies above FREE_SPACE_BYTES, so that clips go before frames do.
+RECORDINGS_FREE_BYTES = env.integer("OMIL_RECORDINGS_FREE_BYTES", 1_000_000_000, least=0, most=2**50)
 
 # --- Logging -------------------------------------------------------------------------------------------------------
 
