@@ -15,7 +15,7 @@ from cameras.spool import Spool
 from detections import broadcast, checkpoint, store
 from detections.checkpoint import Checkpoint
 from detections.detector import Detector, Prepared
-from detections.messages import BoxMessage, TracksMessage, VisitBody
+from detections.messages import BoxMessage, TracksMessage
 from detections.tracker import Track, Tracker
 from detections.tracklog import LoggedBox, Row, TrackLog
 from detections.visits import Best, Change, Rules, Visits, VisitSnapshot
@@ -54,10 +54,6 @@ class Camera:
     last: Checkpoint
     written_n: int
 
-    @property
-    def is_verified(self) -> bool:
-        return not self.detector.is_fallback
-
 
 def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detector: Detector) -> Camera:
     """The camera as its last owner left it, however that ended."""
@@ -92,6 +88,7 @@ def process(camera: Camera, entry: Entry, picture: Picture) -> None:
         seq=entry.seq,
         size_wh=picture.size_wh,
         frame_bgr=picture.frame_bgr,
+        is_verified=not camera.detector.is_fallback,
     )
     save(camera, update.changes, best=update.best, frame_bgr=picture.frame_bgr)
     row = log_row(entry, tracks, update.visit_of, picture.size_wh)
@@ -143,7 +140,7 @@ def save(
     for visit, xyxy in best or []:
         assert frame_bgr is not None
         store.save_picture(camera.id, visit, frame_bgr, xyxy)
-    store.save(camera.id, [change.visit for change in changes], is_verified=camera.is_verified)
+    store.save(camera.id, [change.visit for change in changes])
 
 
 def log_row(entry: Entry, tracks: list[Track], visit_of: dict[int, UUID], size_wh: tuple[int, int]) -> Row:
@@ -180,7 +177,7 @@ def show(camera: Camera, row: Row, changes: list[Change]) -> None:
         "people": camera.visits.people,
         "boxes": boxes,
     }
-    broadcast.frame(camera.id, tracks, [body(camera, visit) for visit in camera.visits.open])
+    broadcast.frame(camera.id, tracks, [store.body(visit) for visit in camera.visits.open])
     announce(camera, changes)
 
 
@@ -188,12 +185,8 @@ def announce(camera: Camera, changes: list[Change]) -> None:
     for change in changes:
         broadcast.visit(
             camera.id,
-            {"type": "visit", "event": change.event, "camera": camera.slug, "visit": body(camera, change.visit)},
+            {"type": "visit", "event": change.event, "camera": camera.slug, "visit": store.body(change.visit)},
         )
-
-
-def body(camera: Camera, visit: VisitSnapshot) -> VisitBody:
-    return store.body(visit, is_verified=camera.is_verified)
 
 
 def keep(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None:

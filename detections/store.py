@@ -40,15 +40,15 @@ def picture_name(camera_id: int, visit: VisitSnapshot) -> str:
     return f"visits/{camera_id}/{datetime.fromtimestamp(visit.first_seen, UTC):%Y-%m-%d}/{visit.id}.jpg"
 
 
-def save(camera_id: int, visits: list[VisitSnapshot], *, is_verified: bool) -> None:
+def save(camera_id: int, visits: list[VisitSnapshot]) -> None:
     """Writes these visits' rows; repeating the last frame writes the same again."""
     if not visits:
         return
-    rows = [_row(camera_id, visit, is_verified=is_verified) for visit in visits]
+    rows = [_row(camera_id, visit) for visit in visits]
     Visit.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=UPDATED)
 
 
-def _row(camera_id: int, visit: VisitSnapshot, *, is_verified: bool) -> Visit:
+def _row(camera_id: int, visit: VisitSnapshot) -> Visit:
     name = picture_name(camera_id, visit)
     return Visit(
         id=visit.id,
@@ -61,7 +61,7 @@ def _row(camera_id: int, visit: VisitSnapshot, *, is_verified: bool) -> Visit:
         last_seen=aware(visit.last_seen),
         ended_at=None if visit.ended_at is None else aware(visit.ended_at),
         settled_at=None if visit.settled_at is None else aware(visit.settled_at),
-        is_verified=is_verified,
+        is_verified=visit.is_verified,
         best_score=visit.best_score,
         picture=name if visit.has_picture else "",
     )
@@ -87,7 +87,7 @@ def crop(frame_bgr: np.ndarray, xyxy: tuple[float, float, float, float]) -> np.n
     return images.shrink(frame_bgr[rows, columns], longest_px=CROP_LONGEST_PX)
 
 
-def body(visit: VisitSnapshot, *, is_verified: bool) -> VisitBody:
+def body(visit: VisitSnapshot) -> VisitBody:
     """The visit as the sockets show it."""
     return {
         "id": str(visit.id),
@@ -97,7 +97,7 @@ def body(visit: VisitSnapshot, *, is_verified: bool) -> VisitBody:
         "ended_at": visit.ended_at,
         "end_reason": visit.end_reason,
         "settled": visit.settled_at is not None,
-        "verified": is_verified,
+        "verified": visit.is_verified,
         "picture": picture_url(visit.id) if visit.has_picture else None,
     }
 

@@ -17,10 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from cameras.models import Camera
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
     from accounts.models import User
 
 
-def _seconds(label: str, help_text: str, *, least: float, most: float) -> models.FloatField:
+def _seconds(label: _StrPromise, help_text: _StrPromise, *, least: float, most: float) -> models.FloatField:
     validators = [MinValueValidator(least), MaxValueValidator(most)]
     return models.FloatField(label, null=True, blank=True, validators=validators, help_text=help_text)
 
@@ -52,7 +54,10 @@ class RecordingRules(models.Model):
         help_text=_("Empty: the site's number."),
     )
     keep_bytes = models.PositiveBigIntegerField(
-        _("bytes kept"), null=True, blank=True, help_text=_("At most so many for this camera. Empty: no limit of its own.")
+        _("bytes kept"),
+        null=True,
+        blank=True,
+        help_text=_("At most so many for this camera. Empty: no limit of its own."),
     )
 
     class Meta:
