@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import cache
 
@@ -97,3 +98,7 @@ def visit(camera_id: int, message: VisitMessage) -> None:
 
 def status(camera_id: int, message: CameraMessage) -> None:
     sender().post(group(camera_id), {"type": "camera.status", "camera": message["camera"], "status": message})
+
+
+def recording(camera_id: int, slug: str, message: Mapping[str, object]) -> None:
+    sender().post(group(camera_id), {"type": "camera.recording", "camera": slug, "recording": message})

@@ -250,6 +250,8 @@ class Viewer:
                 await self.socket.send_json(message["visit"])
             case "camera.status":
                 await self.socket.send_json(message["status"])
+            case "camera.recording":
+                await self.socket.send_json(message["recording"])
 
     async def _prove(self) -> None:
         """Looks at the user's rights again on a timer and when told that they changed. Raises Refused."""

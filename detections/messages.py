@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
 
@@ -81,12 +82,16 @@ class ErrorMessage(TypedDict):
 
 
 class LayerMessage(TypedDict):
-    """What travels through the channel layer to a camera's group; `tracks` and `result` belong to one frame."""
+    """What travels through the channel layer to a camera's group; `tracks` and `result` belong to one frame.
 
-    type: Literal["camera.frame", "camera.visit", "camera.status"]
+    `recording` is a message of the recordings, which lie above: it is passed on as it is.
+    """
+
+    type: Literal["camera.frame", "camera.visit", "camera.status", "camera.recording"]
     camera: str
     stream: NotRequired[str]
     tracks: NotRequired[TracksMessage]
     visits: NotRequired[list[VisitBody]]
     visit: NotRequired[VisitMessage]
     status: NotRequired[CameraMessage]
+    recording: NotRequired[Mapping[str, object]]
