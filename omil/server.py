@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 from collections.abc import Callable
@@ -44,9 +45,45 @@ class AnsweringFactory(WebSocketFactory):  # type: ignore[misc]
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
-    """Hangs up on a body without end, and lets the time limit hold only until the response has begun."""
+    """Hangs up on a body without end, lets the time limit hold only until the response has begun, and knows when what
+    was written has not been taken yet (Twisted's push producer)."""
 
     body_bytes = 0
+    is_producing = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.taken = asyncio.Event()
+        self.taken.set()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message.get("more_body") and not self.is_producing and self.channel is not None:
+            self.is_producing = True
+            self.registerProducer(self, True)
+        super().handle_reply(message)
+
+    def pauseProducing(self) -> None:
+        self.taken.clear()
+
+    def resumeProducing(self) -> None:
+        self.taken.set()
+
+    def stopProducing(self) -> None:
+        self.taken.set()
+
+    def finish(self) -> None:
+        self._stop_waiting()
+        super().finish()
+
+    def connectionLost(self, reason: object) -> None:
+        self._stop_waiting()
+        super().connectionLost(reason)
+
+    def _stop_waiting(self) -> None:
+        self.taken.set()
+        if self.is_producing and self.channel is not None:
+            self.is_producing = False
+            self.unregisterProducer()
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body_bytes += len(data)
@@ -65,6 +102,16 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = BoundedRequest
         return protocol
+
+
+class PatientServer(daphne_server.Server):  # type: ignore[misc]
+    """Lets an application that streams wait until its reader has taken what was sent: Daphne itself would keep a whole
+    film in memory for whoever reads it slowly."""
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        await super().handle_reply(protocol, message)
+        if message.get("more_body") and isinstance(protocol, BoundedRequest):
+            await protocol.taken.wait()
 
 
 def serve_site() -> None:
@@ -112,7 +159,7 @@ def serve(application: Callable[..., Any], endpoint: str) -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST_FILES), hard))
     daphne_server.WebSocketFactory, daphne_server.HTTPFactory = AnsweringFactory, BoundedFactory
-    daphne = daphne_server.Server(
+    daphne = PatientServer(
         application,
         endpoints=[endpoint],
         http_timeout=RESPONSE_S,
