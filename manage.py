@@ -8,6 +8,12 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omil.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    try:
+        _ = settings.DATA_DIR  # A wrong setting is one line, not a traceback.
+    except ImproperlyConfigured as error:
+        sys.exit(f"Omil cannot start: {error}")
     execute_from_command_line(sys.argv)

@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0  # How often a process on the fallback looks whether a model has come.
 EXPORT_LIMIT_S = 600
-GPU_FILES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"), Path("/dev/dxg"))
 WARM_SHAPES = ((480, 640), (360, 640))  # The commonest pictures; other shapes are compiled when they come.
 
 
@@ -190,5 +189,5 @@ def warm(found: Exported, makers: list[Maker], *, size: int) -> YoloDetector | N
 def _on_cuda() -> bool:
     """Whether to serve on a GPU; torch, slow to import, is asked only where a device file says there is one."""
     if settings.DEVICE == "auto":
-        return any(path.exists() for path in GPU_FILES) and yolo.has_cuda()
+        return weights.has_gpu_device() and yolo.has_cuda()
     return bool(settings.DEVICE == "cuda")

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 PUBLISHED = re.compile(r"yolo(v8|v9|v10|11|12|26)[ntsmbclex]\.pt")  # Ultralytics' detection models.
 FORMAT = 1  # Of an export folder; another number is exported again.
 Report = Callable[[str], None]
+GPU_FILES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"), Path("/dev/dxg"))
 
 
 class WeightsError(Exception):
@@ -50,6 +51,11 @@ class Exported:
     @property
     def model(self) -> Path:
         return self.folder / "model.onnx"
+
+
+def has_gpu_device() -> bool:
+    """Whether the machine shows an NVIDIA GPU; whether torch can use it, detections/yolo.py tells."""
+    return any(path.exists() for path in GPU_FILES)
 
 
 # --- Finding ---

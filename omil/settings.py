@@ -60,6 +60,10 @@ SCHEME = "https" if HTTPS else "http"
 _netlocs = [f"[{host}]" if ":" in host else host for host in OMIL_HOSTS or ["localhost"]]
 SITE_URLS = [f"{SCHEME}://{netloc}:{PORT}" for netloc in _netlocs]
 SITE_URL = SITE_URLS[0]
+# `manage.py start` leaves its address here, for commands that are run beside it without its environment.
+SITE_URL_FILE = RUN_DIR / "address"
+if not (env.text("PORT") or OMIL_HOSTS) and SITE_URL_FILE.is_file():
+    SITE_URL = SITE_URL_FILE.read_text(encoding="utf-8")
 TRUST_URL = f"http://{_netlocs[0]}:{TRUST_PORT}/"
 
 ALLOWED_HOSTS = [*(f"[{host}]" if ":" in host else host for host in OMIL_HOSTS), "localhost", "127.0.0.1", "[::1]"]
@@ -166,6 +170,8 @@ try:
     }
 except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from None
+if not DATABASES["default"]["NAME"]:
+    raise ImproperlyConfigured("DATABASE_URL names no database: postgres://user:password@host:5432/name is expected.")
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Without these four concurrent writers lose one write in thirteen to "database is locked".
     DATABASES["default"]["OPTIONS"] = {
@@ -200,6 +206,7 @@ AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # Its pages know no Korean; `manage.py axes_reset_username NAME` opens a closed log-in.
 MAX_SIGN_UPS = env.integer("OMIL_MAX_SIGN_UPS", 200, least=0, most=100_000)  # Accounts that wait for approval at once.
 ENROLMENT_S = env.seconds("OMIL_ENROLMENT_S", 86_400, least=60, most=30 * 86_400)  # How long an enrolment link is good.
 DEVICE_COOKIE_S = 365 * 86_400  # Since the guard post last opened its page.

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import redis
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from detections import weights
 from omil import authority, supervise
@@ -53,6 +54,21 @@ def check_port(name: str, port: int) -> None:
             probe.bind(("0.0.0.0" if settings.HTTPS else "127.0.0.1", port))  # noqa: S104
         except OSError as error:
             raise StartError(f"Port {port} cannot be used ({error.strerror}). Choose another with {name}.") from None
+
+
+def check_services() -> None:
+    """Says in plain words that a database, a Valkey or a GPU that a setting names is not there."""
+    try:
+        connections["default"].ensure_connection()
+    except DatabaseError as error:
+        raise StartError(f"DATABASE_URL: the database does not answer. {str(error).strip()}") from None
+    if not settings.IS_VALKEY_EMBEDDED:
+        try:
+            redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5).ping()
+        except (redis.RedisError, OSError) as error:
+            raise StartError(f"REDIS_URL: the server does not answer. {error}") from None
+    if settings.DEVICE == "cuda" and not weights.has_gpu_device():
+        raise StartError("OMIL_DEVICE is cuda, but this machine has no NVIDIA GPU that can be used; auto finds out.")
 
 
 def prepare() -> list[str]:

@@ -7,11 +7,14 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,6 +118,27 @@ class Product:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"It did not come to that within {timeout_s:g} s:\n{self.output}")
             time.sleep(0.05)
+
+    @contextmanager
+    def database(self) -> Iterator[Any]:
+        """A connection to its database behind its back (of sqlite3 or psycopg), without a transaction of its own."""
+        if url := self.env["DATABASE_URL"]:
+            import psycopg
+
+            with psycopg.connect(url, autocommit=True) as connection:
+                yield connection
+        else:
+            path = self.folder / "omil.sqlite3"
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
+                yield connection
+
+    def query(self, statement: str, *values: object) -> list[Any]:
+        """Reads or changes its database; `?` stands for a value."""
+        with self.database() as connection:
+            if self.env["DATABASE_URL"]:
+                statement = statement.replace("?", "%s")
+            cursor = connection.execute(statement, values)
+            return list(cursor.fetchall()) if cursor.description else []
 
     # --- What a user does ---
 

@@ -17,7 +17,7 @@ from cameras.frames import Frame
 from cameras.models import Camera
 from cameras.presence import Presence
 from cameras.ring import Ring
-from cameras.spool import Spool
+from cameras.spool import NO_FLAGS, Spool
 from detections import broadcast, checkpoint, jobs, pipeline, store, tracklog, turn
 from detections.models import Visit
 from tests.build import STREAM
@@ -42,7 +42,7 @@ class Post:
         self.ring = Ring(self.spool.folder / "ring", max_bytes=10**8)
         self.started_at = time.time() - 20
 
-    def admit(self, numbers: range, flags: Flag = Flag(0)) -> None:
+    def admit(self, numbers: range, flags: Flag = NO_FLAGS) -> None:
         for number in numbers:
             at = self.started_at + number / FPS
             frame = Frame(self.camera.pk, STREAM, number, at, time.time(), numbered_picture(number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 
 import pytest
 
@@ -28,7 +29,7 @@ def played(running: int, catching: int, turns: int = 400) -> list[str]:
 
 def longest_gap(order: list[str], camera: str) -> int:
     places = [place for place, name in enumerate(order) if name == camera]
-    return max(after - before - 1 for before, after in zip(places, places[1:], strict=False))
+    return max(after - before - 1 for before, after in pairwise(places))
 
 
 @pytest.mark.parametrize(("running", "catching"), [(1, 1), (3, 1), (1, 3), (2, 2), (5, 2), (2, 7), (4, 0)])

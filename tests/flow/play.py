@@ -167,22 +167,12 @@ class Play:
         return list(TrackLog(self.product.folder / "tracks" / str(self.camera_id)).rows(0, time.time() + 60))
 
     def visits(self) -> list[Stay]:
-        found = query(
-            self.product,
+        found = self.product.query(
             "SELECT id, first_seen, last_seen, state, end_reason, (SELECT count(*) FROM test_writes WHERE visit = id) "
             "FROM detections_visit WHERE camera_id = ? ORDER BY first_seen",
             self.camera_id,
         )
         return [Stay(str(UUID(str(id_))), unix(first), unix(last), *rest) for id_, first, last, *rest in found]
-
-
-def query(product: Product, statement: str, *values: Any) -> list[Any]:
-    """Past the product, straight from its database."""
-    if url := product.env["DATABASE_URL"]:
-        with psycopg.connect(url) as connection:
-            return connection.execute(statement.replace("?", "%s"), values).fetchall()
-    with sqlite3.connect(f"file:{product.folder}/omil.sqlite3?mode=ro", uri=True, timeout=20) as database:
-        return database.execute(statement, values).fetchall()
 
 
 def count_writes(product: Product) -> None:
@@ -195,7 +185,7 @@ def count_writes(product: Product) -> None:
 
 
 def begin(product: Product, clip: Clip, camera: dict[str, Any]) -> Play:
-    camera_id = query(product, "SELECT id FROM cameras_camera WHERE slug = ?", camera["slug"])[0][0]
+    camera_id = product.query("SELECT id FROM cameras_camera WHERE slug = ?", camera["slug"])[0][0]
     watch = RingWatch(product.folder / "spool" / str(camera_id) / "ring")
     watch.start()
     return Play(product, clip, camera_id, camera["slug"], watch)

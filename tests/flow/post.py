@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -107,8 +106,7 @@ class Site:
 
     def query(self, sql: str, *values: object) -> list[Any]:
         """Reads or changes the product's database behind its back."""
-        with closing(sqlite3.connect(self.product.folder / "omil.sqlite3", timeout=20)) as database, database:
-            return database.execute(sql, values).fetchall()
+        return self.product.query(sql, *values)
 
     def coverage(self, post: Post) -> dict[str, int]:
         """The counts of all minutes of the camera together."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -20,8 +18,20 @@ from cameras import consumers
 from tests.flow.post import Post, Pulse, Site, frame, p95, picture
 from tests.flow.roles import STREAM, World, make_world
 from tests.flow.wire import QuietReceiver, Wire
+from tests.product import Product
 
 STALL_S, DELAY_S, CHANCES = 2.0, 0.1, 3
+# What PostgreSQL, which locks no database whole, is to lock: everything that the requests below read or write.
+TABLES = (
+    "accounts_user",
+    "axes_accessattempt",
+    "axes_accessfailurelog",
+    "cameras_camera",
+    "cameras_coverageminute",
+    "cameras_device",
+    "detections_visit",
+    "django_session",
+)
 
 
 def is_undisturbed(before: list[float], during: list[float]) -> bool:
@@ -34,20 +44,30 @@ def is_undisturbed(before: list[float], during: list[float]) -> bool:
 
 
 @contextmanager
-def written_by_another(database: Path) -> Iterator[None]:
+def written_by_another(product: Product) -> Iterator[None]:
     """A write transaction that somebody keeps open: whoever wants to write waits."""
-    with closing(sqlite3.connect(database, isolation_level=None, timeout=20)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with product.database() as other:
+        if product.env["DATABASE_URL"]:
+            other.execute("BEGIN")
+            other.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")
+        else:
+            other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
 
 
 @contextmanager
-def out_of_reach(database: Path) -> Iterator[None]:
-    """All locks of SQLite's write-ahead log (eight bytes of its index) are taken: whoever wants to read waits."""
-    with closing(sqlite3.connect(database, timeout=20)) as reader:
-        reader.execute("SELECT count(*) FROM cameras_camera").fetchall()  # While it is open the index stays there.
-        with Path(f"{database}-shm").open("r+b") as index:
+def out_of_reach(product: Product) -> Iterator[None]:
+    """Whoever wants to read waits. On SQLite all locks of its write-ahead log (eight bytes of its index) are taken."""
+    with product.database() as other:
+        if product.env["DATABASE_URL"]:
+            other.execute("BEGIN")
+            other.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.execute("ROLLBACK")
+            return
+        other.execute("SELECT count(*) FROM cameras_camera").fetchall()  # While it is open the index stays there.
+        with (product.folder / "omil.sqlite3-shm").open("r+b") as index:
             fcntl.lockf(index, fcntl.LOCK_EX, 8, 120)
             yield
             fcntl.lockf(index, fcntl.LOCK_UN, 8, 120)
@@ -62,7 +82,7 @@ def gates(site: Site) -> list[Post]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("stall", [written_by_another, out_of_reach])
 async def test_a_database_that_is_locked_delays_no_acknowledgement(
-    site: Site, gates: list[Post], stall: Callable[[Path], AbstractContextManager[None]]
+    site: Site, gates: list[Post], stall: Callable[[Product], AbstractContextManager[None]]
 ) -> None:
     steady, newcomer = gates
 
@@ -91,7 +111,7 @@ async def test_a_database_that_is_locked_delays_no_acknowledgement(
         for _chance in range(CHANCES):
             began = time.monotonic()
             await asyncio.sleep(3)
-            with stall(site.product.folder / "omil.sqlite3"):
+            with stall(site.product):
                 stalled_at = time.monotonic()
                 asked = asyncio.gather(*(waits(ask) for ask in blocked for _ in range(2)))
                 await asyncio.sleep(STALL_S)

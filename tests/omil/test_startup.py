@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 
 from detections import weights
@@ -189,3 +190,47 @@ def test_a_catalogue_is_compiled_when_it_is_newer(settings: Settings, tmp_path: 
     startup.compile_catalogues()
     assert "후문".encode() in compiled.read_bytes()
     assert sorted(path.name for path in folder.iterdir()) == ["django.mo", "django.po"]
+
+
+def test_a_database_that_does_not_answer_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", refuse)
+    with pytest.raises(StartError, match=r"DATABASE_URL: .*connection refused"):
+        startup.check_services()
+
+
+@pytest.mark.django_db
+def test_a_valkey_that_does_not_answer_is_named_without_its_password(settings: Settings) -> None:
+    settings.IS_VALKEY_EMBEDDED, settings.REDIS_URL = False, "redis://:hidden@127.0.0.1:1/0"
+    with pytest.raises(StartError, match="REDIS_URL") as raised:
+        startup.check_services()
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.django_db
+def test_a_gpu_that_is_asked_for_and_missing_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.IS_VALKEY_EMBEDDED, settings.DEVICE = True, "cuda"
+    monkeypatch.setattr(weights, "GPU_FILES", ())
+    with pytest.raises(StartError, match="OMIL_DEVICE"):
+        startup.check_services()
+
+
+def test_a_wrong_setting_is_one_line_and_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT, env={**os.environ, "PORT": "abc"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Omil cannot start: PORT must be a whole number, not 'abc'."
+
+
+def test_a_command_beside_the_running_site_knows_its_address(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "address").write_text("https://gate.example:8123")
+    code = "from django.conf import settings; print(settings.SITE_URL)"
+    env = {**os.environ, "OMIL_DATA_DIR": str(tmp_path), "PORT": "", "OMIL_HOSTS": ""}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "https://gate.example:8123"

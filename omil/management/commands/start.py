@@ -23,6 +23,8 @@ class Command(BaseCommand):
                 startup.check_port("PORT", settings.PORT)
                 if settings.HTTPS and settings.TLS_CERTIFICATE is None:
                     startup.check_port("OMIL_TRUST_PORT", settings.TRUST_PORT)
+                startup.check_services()
+                settings.SITE_URL_FILE.write_text(settings.SITE_URLS[0], encoding="utf-8")
                 said = startup.prepare()
                 supervisor = supervise.Supervisor(startup.programs())
                 asyncio.run(supervisor.run(lambda: startup.announcement(said)))

@@ -61,7 +61,7 @@ const sender = new Sender({
 const sampler = new Sampler({
   onFrame({ jpeg, atMs, width, height, naturalWidth, naturalHeight }) {
     // It was under way when the camera was stopped; or another page sends this camera's pictures now.
-    if (isPaused || !stream || sender.state === "taken") return;
+    if (isPaused || !stream || sender.state === "taken" || sender.isBarred) return;
     quality.picture({ width: naturalWidth, height: naturalHeight, bytes: jpeg.byteLength }, atMs);
     if (!sender.offer({ jpeg, atMs })) counts.too_large += 1;
     sampler.configure(quality.settings);

@@ -6,11 +6,12 @@ import { decodeMessage, encodeFrame } from "../lib/protocol.js";
 
 const UNANSWERED_MS = 10_000; // A line that has died in silence.
 const GREETING_MS = 10_000;
-const REFUSED_MS = 60_000;
+const REFUSED_MS = 20_000;
 const LONG_BUSY = 8; // Answers in a row, some ten seconds: what waits is then thinned, so that it does not grow old.
 const HOLD_MS = { first: 250, last: 2_000 };
 const MISTIMED = new Set(["too_old", "too_new"]);
 const RESET_MS = 60_000; // Once a minute at most: a server that refuses every time is not to be stormed.
+const BARRED = new Set([4401, 4403, 4404]);
 const REASONS = { 1008: "policy", 4401: "access", 4403: "access", 4404: "access" };
 
 /** `state` is connecting, open, waiting, refused (a reason says why), taken or closed. */
@@ -28,6 +29,7 @@ export class Sender {
   #resetMs = -Infinity;
   state = "closed";
   reason = "";
+  isBarred = false; // Nothing may be captured for this camera now: access has ended, or it is switched off.
   retryAtMs = 0;
 
   constructor({ url, stream, outbox, clock, on }) {
@@ -109,6 +111,7 @@ export class Sender {
     this.#credit = welcome.credit;
     this.#maxBytes = welcome.max_bytes;
     this.#holdUntilMs = 0;
+    this.isBarred = false;
     this.outbox.resume(welcome.last_seq);
     this.on.welcome(welcome, nowMs - this.#helloMs);
     this.#become("open");
@@ -154,6 +157,7 @@ export class Sender {
     this.outbox.connectionLost();
     if (code === 4409) return this.#become("taken");
     const cause = REASONS[code] && (this.#lastError || REASONS[code]); // The error before the close says it best.
+    if (BARRED.has(code)) this.#bar();
     this.retryAtMs = steadyMs() + (cause ? REFUSED_MS : this.#backoff.nextMs());
     this.#become(cause ? "refused" : "waiting", cause ?? "", reason);
     // A refused handshake looks like a dead line to a script: the page itself tells whether access has ended.
@@ -164,8 +168,14 @@ export class Sender {
     const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" }).catch(() => null);
     const isBarred = answer && (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status));
     if (!isBarred || this.state !== "waiting") return;
+    this.#bar();
     this.retryAtMs = steadyMs() + REFUSED_MS;
     this.#become("refused", "access");
+  }
+
+  #bar() {
+    this.isBarred = true;
+    this.outbox.clear();
   }
 
   #drop() {

@@ -6,6 +6,7 @@ import { socketUrl } from "../lib/protocol.js";
 import { text } from "../lib/texts.js";
 import { Tile } from "./tile.js";
 
+const SETTLED_MS = 5_000; // Reloads are at least so far apart.
 const LAMPS = { connecting: "warn", open: "good", waiting: "bad", refused: "bad" };
 
 /**
@@ -44,6 +45,10 @@ export function watch(root, { feed, onChange = () => {} }) {
         tiles.get(message.camera)?.visit(message);
         feed.visit(message);
         onChange();
+      },
+      error({ code }) {
+        // A camera that was here a moment ago is not the user's any more: the page has to be another one.
+        if (code === "not_found") setTimeout(() => location.reload(), Math.max(0, SETTLED_MS - performance.now()));
       },
       async picture(picture) {
         const tile = tiles.get(picture.camera);
