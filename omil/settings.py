@@ -332,6 +332,8 @@ RECORDINGS_DAYS = env.integer("OMIL_RECORDINGS_DAYS", 30, least=1, most=3_650)
 RECORDINGS_BYTES = env.integer("OMIL_RECORDINGS_BYTES", 200_000_000_000, least=10_000_000, most=2**50)
 # With less free where clips lie, the oldest go; it lies above FREE_SPACE_BYTES, so that clips go before frames do.
 RECORDINGS_FREE_BYTES = env.integer("OMIL_RECORDINGS_FREE_BYTES", 1_000_000_000, least=0, most=2**50)
+# Of clips that wait in the spool while their storage is away or full; above it the oldest are lost.
+RECORD_WAITING_BYTES = env.integer("OMIL_RECORD_WAITING_BYTES", 2_000_000_000, least=10_000_000, most=2**50)
 
 # --- Logging -------------------------------------------------------------------------------------------------------
 

@@ -62,6 +62,8 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
         "RUN_DIR": "run",
         "SECRETS_DIR": "secrets",
         "MEDIA_ROOT": "media",
+        "RECORDINGS_DIR": "recordings",
+        "EXPORTS_DIR": "exports",
     }.items():
         setattr(settings, name, tmp_path / "omil" / folder)
     settings.DATA_DIR = tmp_path / "omil"
