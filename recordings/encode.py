@@ -61,9 +61,13 @@ def encode(parts: Parts, chunk: Chunk, x264: X264) -> Progress:
     parts.folder.mkdir(exist_ok=True)
     path = parts.path(before.next_number)
     fresh = path.with_name(f".{path.name}")
-    with _Part(fresh, before) as part:
-        for number, picture in enumerate(chunk.pictures):
-            part.add(picture, _times(chunk, number))
+    try:
+        with _Part(fresh, before) as part:
+            for number, picture in enumerate(chunk.pictures):
+                part.add(picture, _times(chunk, number))
+    except OSError:  # No room, most likely: what is half written must not use it up.
+        fresh.unlink(missing_ok=True)
+        raise
     after = replace(part.progress, last_name=chunk.pictures[-1].name)
     if after.frames > before.frames:
         _sync(fresh)
@@ -72,6 +76,13 @@ def encode(parts: Parts, chunk: Chunk, x264: X264) -> Progress:
     parts.write(after)
     drop(chunk.pictures)
     return after
+
+
+def unencoded(parts: Parts, pictures: Sequence[Path]) -> list[Path]:
+    """Those that no part holds yet. Killed before it removed the others, a worker left them; they go now."""
+    last = parts.read().last_name
+    drop([picture for picture in pictures if picture.name <= last])
+    return [picture for picture in pictures if picture.name > last]
 
 
 def drop(pictures: Sequence[Path]) -> None:

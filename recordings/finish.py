@@ -49,7 +49,7 @@ def finish(parts: Parts, clip: Path) -> Finished:
     fresh = clip.with_name(f".{clip.name}")
     try:
         join(parts.files(progress), fresh, frames=progress.frames)
-        poster.make(fresh, clip)
+        _illustrate(fresh, clip)
         sha256 = _sha256(fresh)
         fresh.replace(clip)  # Last, so that no clip is ever without its pictures.
     except OSError:
@@ -57,6 +57,13 @@ def finish(parts: Parts, clip: Path) -> Finished:
             path.unlink(missing_ok=True)
         raise
     return Finished(clip.stat().st_size, sha256)
+
+
+def _illustrate(video: Path, clip: Path) -> None:
+    try:
+        poster.make(video, clip)
+    except av.InvalidDataError as error:  # The clip counts, not its pictures.
+        logger.error("%s has no poster: %s", clip, error)
 
 
 def companions(clip: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cameras.ring import captured_at_of
 
+PART_S = 10.0  # A part holds the pictures of so long, the last one of what is left.
 VERSION = 1
 STATE = "state.json"
 HEADER = 8  # Bytes of a box's size and name.

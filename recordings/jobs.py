@@ -1,0 +1,80 @@
+"""RQ entry points of the media workers. `encode` takes one clip as far as it goes: parts, and in the end the clip."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import redis
+from django.conf import settings
+from django.db import close_old_connections
+
+from recordings import bell, clips, storage, takes
+from recordings import encode as encoder
+from recordings.encode import X264
+from recordings.parts import PART_S, Parts, cut
+from recordings.takes import Take, TakeFolder
+from recordings.worker import stopping
+
+logger = logging.getLogger(__name__)
+
+
+def encode(camera_id: int, take_id: str) -> None:
+    """Encodes what the take holds and finishes it when it is over, unless another process is at it already."""
+    close_old_connections()
+    with suppress(redis.RedisError):
+        bell.answered(take_id)
+    folder = takes.folder_of(camera_id, take_id)
+    with _owned(folder) as is_owner:
+        if not is_owner:
+            return
+        take = _encode_all(folder)
+        if take is not None and take.is_over:
+            _finish(folder, take)
+
+
+@contextmanager
+def _owned(folder: TakeFolder) -> Iterator[bool]:
+    """Whether the take is there and this process is the one at work on it: a kernel lock, which kill -9 frees."""
+    try:
+        handle = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(handle)
+
+
+def _encode_all(folder: TakeFolder) -> Take | None:
+    """Makes parts until too little is left for one; the take as it was then, None where there is no work to do."""
+    parts = Parts(folder.parts)
+    while not stopping.is_set():
+        try:
+            take = folder.read()  # Before its pictures are listed: what it says is linked is then among them.
+        except FileNotFoundError:
+            return None
+        if not take.is_confirmed:
+            return None
+        pictures = encoder.unencoded(parts, folder.pictures())
+        chunk = cut(pictures, linked_until=take.linked_until, is_over=take.is_over, part_s=PART_S)
+        if chunk is None:
+            return take
+        progress = encoder.encode(parts, chunk, X264(settings.CLIP_PRESET, settings.CLIP_QUALITY))
+        logger.debug("camera %d: clip %s has %d pictures", take.camera_id, take.id, progress.frames)
+    return None
+
+
+def _finish(folder: TakeFolder, take: Take) -> None:
+    if Parts(folder.parts).read().frames and not storage.ready_to_write():
+        logger.info("camera %d: clip %s waits for its storage", take.camera_id, take.id)
+    else:
+        clips.finish(folder, take)
