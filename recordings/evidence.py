@@ -7,13 +7,22 @@ that nothing inside it was changed, taken out or put in; whoever may write both 
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
 from django.db import transaction
 from django.utils import timezone
 
 from cameras.models import Camera
+from recordings import storage, sweep
 from recordings.models import Recording, Seal
+
+FindingKind = Literal["storage", "changed", "missing", "added", "row", "seal", "chain"]
+CHUNK = 500
 
 
 class AlreadySealedError(Exception):
@@ -65,3 +74,100 @@ def note_removed(recording: Recording, because: str) -> None:
     """Keeps the clip's link in the chain, and says why the clip is gone."""
     sealed = Seal.objects.filter(recording_id=recording.pk, removed_at=None)
     sealed.update(removed_at=timezone.now(), removed_because=because[:40])
+
+
+# --- Verifying ---
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What does not fit: `changed`, `missing` or `added` is a file; a `row` or `seal` is gone or not as it was sealed;
+    a `chain` link does not follow from the one before it; the whole `storage` is away."""
+
+    kind: FindingKind
+    what: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what}: {self.detail}"
+
+
+def verify(camera: Camera | None = None) -> list[Finding]:
+    """Reads every clip of one camera, or of all. Empty where all is as it was sealed."""
+    if storage.look().problem == "missing":
+        return [Finding("storage", str(storage.root()), "it is not there, or not the one it was")]
+    seals, rows = Seal.objects.all(), Recording.objects.all()
+    if camera:
+        seals, rows = seals.filter(camera_key=camera.pk), rows.filter(camera=camera)
+    keys = list(seals.order_by("camera_key").values_list("camera_key", flat=True).distinct())
+    found = [finding for key in keys for finding in _look_along(key)]
+    for row in rows.filter(state=Recording.State.READY).exclude(pk__in=seals.values("recording_id")):
+        found.append(Finding("seal", row.path, f"recording {row.pk} has none"))
+    return found + list(_added(camera))
+
+
+def _look_along(key: int) -> Iterator[Finding]:
+    """One camera's chain, in the order of its numbers."""
+    has_camera = Camera.objects.filter(pk=key).exists()
+    last: Seal | None = None
+    seals = list(Seal.objects.filter(camera_key=key).order_by("number"))
+    for at in range(0, len(seals), CHUNK):
+        chunk = seals[at : at + CHUNK]
+        rows = Recording.objects.in_bulk([sealed.recording_id for sealed in chunk])
+        for sealed in chunk:
+            expected = last.number + 1 if last else 1
+            if sealed.number != expected:
+                yield Finding("seal", f"camera {key}", f"number {sealed.number} follows where {expected} should be")
+            row = rows.get(sealed.recording_id)
+            yield from _look_at_row(sealed, row, last)
+            if sealed.removed_at is None and has_camera:
+                yield from _look_at_file(sealed, row)
+            last = sealed
+
+
+def _look_at_row(sealed: Seal, row: Recording | None, last: Seal | None) -> Iterator[Finding]:
+    if row is None:
+        return
+    if sealed.removed_at is not None:
+        yield Finding("row", sealed.path, f"recording {row.pk} is there although it was noted as removed")
+    if (row.number, row.sha256, row.path) != (sealed.number, sealed.sha256, sealed.path):
+        yield Finding("row", sealed.path, f"recording {row.pk} has another number, hash or file than its seal")
+    if sealed.digest != digest_of(last.digest if last else "", sealed.sha256, row, sealed.number):
+        yield Finding("chain", sealed.path, f"number {sealed.number} of camera {sealed.camera_key} was changed")
+
+
+def _look_at_file(sealed: Seal, row: Recording | None) -> Iterator[Finding]:
+    """Reads the file; what was removed while we looked is no finding."""
+    finding = None
+    try:
+        with (storage.root() / sealed.path).open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256 != sealed.sha256:
+            finding = Finding("changed", sealed.path, f"its hash is {sha256}, sealed was {sealed.sha256}")
+    except OSError as error:
+        finding = Finding("missing", sealed.path, str(error.strerror))
+    if finding is None and row is not None:
+        return
+    if Seal.objects.filter(pk=sealed.pk, removed_at=None).exists():
+        if row is None:
+            yield Finding("row", sealed.path, f"recording {sealed.recording_id} is gone and nobody removed it")
+        if finding:
+            yield finding
+
+
+def _added(camera: Camera | None) -> Iterator[Finding]:
+    top = storage.root() / str(camera.pk) if camera else storage.root()
+    for folder, names in sweep.walk():
+        if not folder.is_relative_to(top):
+            continue
+        for name in sweep.strangers(folder, names):
+            if not _is_in_the_making(folder / name):
+                yield Finding("added", str((folder / name).relative_to(storage.root())), "it belongs to no recording")
+
+
+def _is_in_the_making(path: Path) -> bool:
+    """Media workers write under a hidden name first; also what has just gone is nothing to speak of."""
+    try:
+        return path.name.startswith(".") and time.time() - path.stat().st_mtime < sweep.YOUNG_S
+    except FileNotFoundError:
+        return True
