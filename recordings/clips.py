@@ -9,8 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from cameras.models import Camera
-from recordings import announce, evidence
+from recordings import announce, evidence, rows
 from recordings import finish as finishing
 from recordings.finish import Finished, NothingToKeep
 from recordings.models import Recording
@@ -19,23 +18,26 @@ from recordings.takes import Take, TakeFolder
 
 logger = logging.getLogger(__name__)
 
+# Not `is_kept`, which a user may have changed since the row was read.
+OURS = (
+    *("state", "reason", "is_unanalysed", "end_reason", "max_people", "start", "end"),
+    *("frames", "width", "height", "path", "size"),
+)
+
 
 def finish(folder: TakeFolder, take: Take) -> None:
     """Writes the clip, makes its row READY, and only then removes the take. Raises OSError where the disk refuses."""
-    row = Recording.objects.select_related("camera").filter(pk=take.id).first()
+    progress = Parts(folder.parts).read()
+    row = _row_of(take) or _made_again(take, progress)
     if row is None:
-        # Without its camera nobody will ever write the row; otherwise the recorder does, and rings again.
-        if not Camera.objects.filter(pk=take.camera_id).exists():
-            folder.remove()
+        folder.remove()  # Its camera has been deleted, or there is nothing to make a row of.
         return
     if row.state != Recording.State.READY:
-        parts = Parts(folder.parts)
-        progress = parts.read()
         if not progress.frames:
             _forget(row, folder)
             return
         try:
-            _make(row, parts, progress, take)
+            _make(row, folder, progress, take)
         except NothingToKeep as error:
             _give_up(row, folder, str(error))
             return
@@ -46,19 +48,31 @@ def finish(folder: TakeFolder, take: Take) -> None:
     folder.remove()
 
 
+def _row_of(take: Take) -> Recording | None:
+    return Recording.objects.select_related("camera").filter(pk=take.id).first()
+
+
+def _made_again(take: Take, progress: Progress) -> Recording | None:
+    """The recorder has written the row before the take was over: somebody has put an older database in its place."""
+    if not progress.frames:
+        return None
+    rows.finish(take, first_at=progress.first_at)
+    return _row_of(take)
+
+
 def path_of(take: Take, progress: Progress) -> Path:
     return Path(settings.RECORDINGS_DIR) / finishing.name_of(take.camera_id, take.id, progress.first_at)
 
 
-def _make(row: Recording, parts: Parts, progress: Progress, take: Take) -> None:
+def _make(row: Recording, folder: TakeFolder, progress: Progress, take: Take) -> None:
     clip = path_of(take, progress)
-    finished = finishing.finish(parts, clip)
+    finished = finishing.finish(Parts(folder.parts), clip)
     _fill(row, take, progress, finished)
     row.path = str(clip.relative_to(settings.RECORDINGS_DIR))
     with transaction.atomic():
         if not Recording.objects.select_for_update().filter(pk=row.pk).exists():
             raise Recording.DoesNotExist
-        row.save()
+        row.save(update_fields=OURS)
         evidence.seal(row, finished.sha256)
     logger.info("camera %d: clip %s is ready: %d pictures, %d bytes", row.camera_id, row.path, row.frames, row.size)
 

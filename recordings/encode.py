@@ -25,6 +25,7 @@ from recordings.parts import Chunk, Parts, Progress
 
 TICKS = 90_000
 TIME_BASE = Fraction(1, TICKS)
+LEAST_TICKS = 90  # Between pictures of the same instant.
 KEY_S = 2.0  # A player that seeks decodes no more than this.
 LAST_S = 0.1  # At most, of the very last picture: what came after it is not known.
 LEAST_SIDE = 16
@@ -136,7 +137,10 @@ class _Part:
             self.progress = replace(self.progress, first_at=at, last_at=at, width=size_wh[0], height=size_wh[1])
         if self._output is None:
             self._open()
-        pts = max(round((at - self.progress.first_at) * TICKS), self.progress.last_pts + 1)
+        pts = max(
+            round((at - self.progress.first_at) * TICKS),
+            self.progress.last_pts + LEAST_TICKS if self.progress.frames else 0,
+        )
         interval_s = (next_at if next_at is not None else at + min(LAST_S, at - self.progress.last_at or LAST_S)) - at
         self._last_ticks = max(round(interval_s * TICKS), 1)
         fitted = self._decoder.fit(frame, self.progress.width, self.progress.height)

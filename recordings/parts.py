@@ -25,7 +25,7 @@ class Progress:
     fragments: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
-    last_pts: int = -1  # In 1/90000 s since first_at.
+    last_pts: int = 0  # In 1/90000 s since first_at.
     last_name: str = ""  # Of the last picture looked at.
     width: int = 0
     height: int = 0
