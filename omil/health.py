@@ -32,6 +32,8 @@ from cameras.spool import Spool
 from cameras.status import first_waiting
 from detections import weights
 from omil import authority
+from recordings import recorder as recording
+from recordings import worker as media_worker
 
 State = Literal["ok", "degraded", "down"]
 CERTIFICATE_DAYS = 30  # Fewer left is worth a warning.
@@ -78,6 +80,18 @@ def workers() -> Part:
     return Part("ok" if len(beats) >= settings.ANALYSIS_WORKERS else "degraded", figures)
 
 
+def recorder() -> Part:
+    """Without it nothing is kept."""
+    return Part("ok" if recording.is_at_work(time.time()) else "down")
+
+
+def media() -> Part:
+    """Without them clips wait to be encoded, and nothing is lost."""
+    beats = analysis.beats(settings.RUN_DIR / media_worker.FOLDER)
+    figures = {"alive": len(beats), "wanted": settings.MEDIA_WORKERS}
+    return Part("ok" if len(beats) >= settings.MEDIA_WORKERS else "degraded", figures)
+
+
 def model() -> Part:
     status = weights.status()
     figures = {"name": status.name, "fallback": status.is_fallback, "reason": status.reason, "advice": status.advice}
@@ -115,6 +129,8 @@ PARTS: dict[str, Callable[[], Part]] = {
     "database": database,
     "queue": queue,
     "workers": workers,
+    "recorder": recorder,
+    "media": media,
     "model": model,
     "disk": disk,
     "lag": lag,

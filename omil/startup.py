@@ -145,6 +145,7 @@ def programs() -> list[supervise.Program]:
     counts = {
         "valkey": int(settings.IS_VALKEY_EMBEDDED),
         "analysis": settings.ANALYSIS_WORKERS,
+        "media": settings.MEDIA_WORKERS,
         "trust": int(settings.HTTPS and settings.TLS_CERTIFICATE is None),
     }
     commands = {

@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 logger = logging.getLogger(__name__)
 
+FOLDER = "media"  # Of the heartbeats, below RUN_DIR.
 NICE = 10  # Analysis and the cameras come first.
 PAUSE_S = 0.2
 

@@ -82,7 +82,7 @@ def cast(site: Site) -> Cast:
     own, revoked, off = site.posts("Own gate", "Revoked gate", "Dark gate")
     (other,) = site.posts("Other gate", unit="Elsewhere")
     site.query("UPDATE cameras_device SET revoked_at = '2026-01-01' WHERE id = ?", revoked.device_id)
-    site.query("UPDATE cameras_camera SET is_enabled = 0 WHERE id = ?", off.id)
+    site.query("UPDATE cameras_camera SET is_enabled = ? WHERE id = ?", False, off.id)
     code = (
         "from accounts.models import *\n"
         "user = User.objects.create_user('charlie', password='a long password', is_approved=True)\n"

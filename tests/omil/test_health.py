@@ -27,15 +27,17 @@ from omil import authority, health
 from omil.health import Part, overall
 
 pytestmark = pytest.mark.django_db
-PARTS = {"database", "queue", "workers", "model", "disk", "lag"}
+PARTS = {"database", "queue", "workers", "recorder", "media", "model", "disk", "lag"}
 
 
 @pytest.fixture
 def well(monkeypatch: pytest.MonkeyPatch, settings: Settings, valkey: str) -> None:
     """An installation with nothing to complain of."""
     settings.ANALYSIS_WORKERS = 1
-    monkeypatch.setattr("cameras.analysis.beats", lambda: [Beat(1, time.time(), 0.04)])
+    monkeypatch.setattr("cameras.analysis.beats", lambda _folder=None: [Beat(1, time.time(), 0.04)])
     weights.announce(name="yolo26n · OpenVINO · 640 px", is_fallback=False)
+    settings.RUN_DIR.mkdir(parents=True, exist_ok=True)
+    (settings.RUN_DIR / "recorder.json").write_text(f'{{"at": {time.time()}}}')
 
 
 def told(client: Client) -> tuple[int, dict[str, Any]]:
@@ -75,7 +77,7 @@ def test_superusers_see_figures(client: Client, well: None, root: User) -> None:
     parts = told(client)[1]["parts"]
     assert parts["model"]["name"] == "yolo26n · OpenVINO · 640 px"
     assert parts["workers"] == {"status": "ok", "alive": 1, "wanted": 1, "frame_ms": [40.0]}
-    assert set(parts["queue"]["waiting"]) == {"drain-main", "catch-up-main"}
+    assert set(parts["queue"]["waiting"]) == {"drain-main", "catch-up-main", "media-main"}
     assert parts["disk"]["free_bytes"] > 0
     assert parts["lag"]["most_s"] == 0
 
@@ -101,7 +103,7 @@ def test_missing_workers_are_said(
     well: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, alive: int, state: str
 ) -> None:
     settings.ANALYSIS_WORKERS = 2
-    monkeypatch.setattr("cameras.analysis.beats", lambda: [Beat(n, time.time(), 0.04) for n in range(alive)])
+    monkeypatch.setattr("cameras.analysis.beats", lambda _folder=None: [Beat(n, time.time(), 0.04) for n in range(alive)])
     assert health.workers().state == state
 
 
