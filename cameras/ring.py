@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from cameras.frames import Frame
+
+LATE_S = 65.0  # No picture comes in so long after a later one, unless the clock was set back between them.
 
 
 def name_of(stream: str, seq: int, captured_at: float) -> str:
@@ -72,10 +75,18 @@ class Ring:
 
     def prune(self, *, older_than: float) -> int:
         """Removes what was captured before this time, then the oldest above the size limit; returns how many."""
-        removed = 0
-        while self._held and (self._held[0].captured_at < older_than or self._bytes > self.max_bytes):
+        removed, through = 0, self._through(older_than)
+        while self._held and (removed < through or self._bytes > self.max_bytes):
             held = self._held.popleft()
             (self.folder / held.name).unlink(missing_ok=True)
             self._bytes -= held.size
             removed += 1
         return removed
+
+    def _through(self, older_than: float) -> int:
+        """How many of the oldest by arrival go for their age. A picture goes at the latest with one that came after it:
+        those from before the clock was set back, which seem to be of the future, must not keep the others."""
+        if not self._held or self._held[0].captured_at <= self._held[-1].captured_at + LATE_S:
+            return sum(1 for _ in takewhile(lambda held: held.captured_at < older_than, self._held))
+        old = (place for place, held in enumerate(self._held, 1) if held.captured_at < older_than)
+        return max(old, default=0)

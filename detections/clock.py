@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 MINUTE_S = 60.0
 STALE_LINK_S = 120.0
 RETENTION_S = 600.0
+RECORDER_S = 60.0  # So long the recorder is told every second that a camera is silent: it ends clips by that.
 LONG_LOG = 256  # Entries that nobody asked for are taken in once there are so many.
 COUNTS = list(Tally.__slots__)
 
@@ -125,11 +126,13 @@ class Watch:
                     self._heard_at = max(self._heard_at, entry.received_at)
 
     def _note_silence(self, now: float) -> None:
-        """Moves a silent camera's time on: once when it falls silent, then every second while visits are open."""
+        """Moves a silent camera's time on: every second for a minute, and for as long as visits are open."""
+        self._heard_at = min(self._heard_at, now)  # Else a clock that was set back would leave it heard for that long.
         if not self._heard_at or now - self._heard_at <= settings.SILENT_S:
             self._silent_since = None
             return
-        if self._silent_since is None or self.presence.open_visits:
+        is_new = self._silent_since is None or now - self._heard_at <= RECORDER_S
+        if is_new or self.presence.open_visits:
             self._silent_since = self._heard_at
             self.spool.append(Kind.NO_SIGHT, "silent", captured_at=self._heard_at, received_at=now)
 

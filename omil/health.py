@@ -32,6 +32,7 @@ from cameras.spool import Spool
 from cameras.status import first_waiting
 from detections import weights
 from omil import authority
+from recordings import storage
 from recordings import recorder as recording
 from recordings import worker as media_worker
 
@@ -104,6 +105,18 @@ def disk() -> Part:
     return Part("down" if usage.free < settings.FREE_SPACE_BYTES else "ok", figures)
 
 
+def recordings_storage() -> Part:
+    """Whether clips can be stored; while they cannot, the rest of the product carries on."""
+    found = storage.state()
+    figures = {
+        "problem": found.problem,
+        "free_bytes": found.free_bytes,
+        "total_bytes": found.total_bytes,
+        "least_bytes": settings.RECORDINGS_FREE_BYTES,
+    }
+    return Part("down" if found.problem else "ok", figures)
+
+
 def lag() -> Part:
     """How long the oldest picture of any camera has waited for analysis, from its receipt."""
     waits = {}
@@ -133,6 +146,7 @@ PARTS: dict[str, Callable[[], Part]] = {
     "media": media,
     "model": model,
     "disk": disk,
+    "storage": recordings_storage,
     "lag": lag,
 }
 

@@ -55,3 +55,33 @@ def test_a_disk_that_refuses_leaves_nothing_half_written(tmp_path: Path, monkeyp
     with pytest.raises(OSError, match="No space left"):
         ring.put(make_frame(1))
     assert names(tmp_path) == []
+
+
+def test_pictures_from_before_the_clock_was_set_back_go_with_the_first_that_came_after_them(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, max_bytes=10_000)
+    future = [ring.put(make_frame(seq, captured_at=5_000.0 + seq)) for seq in range(3)]
+    after = [ring.put(make_frame(10 + seq, captured_at=1_400.0 + seq)) for seq in range(3)]
+    assert ring.prune(older_than=1_400.0) == 0
+    assert ring.prune(older_than=1_401.5) == 5
+    assert not any(path.exists() for path in future)
+    assert [path.exists() for path in after] == [False, False, True]
+
+
+def test_so_they_do_where_an_earlier_process_had_left_them(tmp_path: Path) -> None:
+    before = Ring(tmp_path, max_bytes=10_000)
+    future = before.put(make_frame(1, captured_at=5_000.0))
+    ring = Ring(tmp_path, max_bytes=10_000)
+    late = ring.put(make_frame(2, captured_at=1_400.0))
+    assert ring.prune(older_than=1_399.0) == 0
+    ring.put(make_frame(3, captured_at=1_431.0))
+    assert ring.prune(older_than=1_401.0) == 2
+    assert not future.exists()
+    assert not late.exists()
+
+
+def test_a_picture_sent_late_takes_no_newer_one_along(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, max_bytes=10_000)
+    newer = ring.put(make_frame(2, captured_at=1_400.0))
+    ring.put(make_frame(1, captured_at=1_365.0))
+    assert ring.prune(older_than=1_370.0) == 0
+    assert newer.exists()

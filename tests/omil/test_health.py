@@ -27,7 +27,7 @@ from omil import authority, health
 from omil.health import Part, overall
 
 pytestmark = pytest.mark.django_db
-PARTS = {"database", "queue", "workers", "recorder", "media", "model", "disk", "lag"}
+PARTS = {"database", "queue", "workers", "recorder", "media", "model", "disk", "storage", "lag"}
 
 
 @pytest.fixture
@@ -103,7 +103,9 @@ def test_missing_workers_are_said(
     well: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, alive: int, state: str
 ) -> None:
     settings.ANALYSIS_WORKERS = 2
-    monkeypatch.setattr("cameras.analysis.beats", lambda _folder=None: [Beat(n, time.time(), 0.04) for n in range(alive)])
+    monkeypatch.setattr(
+        "cameras.analysis.beats", lambda _folder=None: [Beat(n, time.time(), 0.04) for n in range(alive)]
+    )
     assert health.workers().state == state
 
 

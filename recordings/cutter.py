@@ -1,0 +1,268 @@
+"""Cuts one camera's takes from its ring, as the rule decides on its log; the recorder calls it twice a second.
+
+The order makes a kill harmless: links, `take.json`, the checkpoint, the row; only then is a take called over. Repeating
+any of it changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from cameras import folders
+from cameras.entries import Entry
+from cameras.ring import captured_at_of
+from cameras.spool import SEGMENT, Spool
+from recordings import rule, takes
+from recordings.rows import CameraRules
+from recordings.rule import Cut, Decider
+from recordings.takes import Take, TakeFolder
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0  # Beyond the lag that analysis may have.
+NAME, VERSION = "recorder", 1
+MICROSECOND = 1e-6  # Names of pictures go no finer.
+
+
+class Cutter:
+    """One camera's takes. Its log and files are one thread's work, its rows another's; the lock keeps them apart."""
+
+    def __init__(self, camera_id: int) -> None:
+        self.camera_id = camera_id
+        self.spool = Spool(folders.of(camera_id))
+        self.lock = threading.Lock()
+        self.decider, self._saved = self._restore()
+        self._takes: dict[str, Take] = {}  # As last written.
+        self._linked: dict[str, float] = {}  # Every picture up to here is in the take's folder, or is none of its own.
+        self._is_swept = False
+
+    # --- The work of half a second ---
+
+    def tick(self, about: CameraRules, now: float) -> None:
+        """Raises OSError where the disk refuses; what was left undone is done by the next."""
+        with self.lock:
+            self.decider.follow(about.rules)
+            entries = self._read(now)
+            while not self._decide(entries, now):
+                self._keep()  # Now and then, for what is to be linked does not stay in the ring for long.
+                entries = self._read(now)
+            if not about.is_enabled:
+                self.decider.lose()
+            self._keep()
+            if not self._is_swept:
+                self._adopt()
+                self._is_swept = True
+
+    def _read(self, now: float) -> list[Entry]:
+        if self.spool.last_n() < self.decider.n:
+            logger.warning("camera %d: its log began anew, and so does its recorder", self.camera_id)
+            self.decider.lose()
+            self.decider.n = 0
+        return self.spool.after(self.decider.n)
+
+    def _decide(self, entries: list[Entry], now: float) -> bool:
+        """Takes these entries in; whether there is no more to be decided now."""
+        patience_s = settings.MAX_LAG_S + PATIENCE_S
+        for entry in entries:
+            # A clock that was set back must not make an entry wait for an hour.
+            is_overdue = abs(now - entry.received_at) > patience_s
+            if not self.decider.take(entry, is_overdue=is_overdue):
+                return True
+        return len(entries) < SEGMENT
+
+    def _keep(self) -> None:
+        ring = self._ring()
+        for cut in self.decider.cuts:
+            if cut.id not in self._linked:
+                self._open(cut)
+            self._link(cut, ring)
+        for cut in self.decider.cuts:  # After all are linked, for one may take pictures that another gives up.
+            self._describe(cut)
+        wanted = {cut.id for cut in self.decider.cuts}
+        for take_id in set(self._linked) - wanted:
+            self._drop(take_id)
+        self._save()
+
+    # --- Takes ---
+
+    def _folder(self, take_id: str) -> TakeFolder:
+        return takes.folder_of(self.camera_id, take_id)
+
+    def _open(self, cut: Cut) -> None:
+        folder = self._folder(cut.id)
+        with suppress(FileNotFoundError):  # It was open before this process began.
+            self._takes[cut.id] = folder.read()
+        known = self._takes.get(cut.id)
+        if known is None:
+            folder.make()
+            for picture in self._folder(cut.follows).pictures() if cut.follows else ():
+                if captured_at_of(picture.name) >= cut.start:
+                    folder.link(picture)
+        self._linked[cut.id] = known.linked_until if known else cut.start
+
+    def _ring(self) -> list[Path]:
+        """The ring's pictures in order of capture, where any cut may need them."""
+        if all(cut.is_over and cut.id in self._takes for cut in self.decider.cuts):
+            return []
+        ring = self.spool.folder / "ring"
+        return sorted(ring.glob("[0-9]*.jpg")) if ring.is_dir() else []
+
+    def _link(self, cut: Cut, ring: list[Path]) -> None:
+        """Links all that was received, also what turns out later not to be wanted: the ring forgets it too soon."""
+        until = self.decider.time if cut.end is None else cut.end
+        folder, floor = self._folder(cut.id), self._linked[cut.id]
+        for picture in ring:
+            at = captured_at_of(picture.name)
+            if floor <= at <= until and is_within(cut, at):
+                folder.link(picture)
+        self._linked[cut.id] = max(floor, until)
+
+    def _describe(self, cut: Cut) -> None:
+        folder, known = self._folder(cut.id), self._takes.get(cut.id)
+        if known and known.is_over:  # A killed recorder said so.
+            return
+        if cut.end is not None and (known is None or known.end is None):
+            for picture in folder.pictures():
+                if not is_within(cut, captured_at_of(picture.name)):
+                    picture.unlink(missing_ok=True)
+        take = self._take(cut, known)
+        if take == known:
+            return
+        try:
+            folder.write(take)
+        except FileNotFoundError:
+            logger.warning("camera %d: take %s was removed", self.camera_id, cut.id)
+            self.decider.forget(cut.id)
+            self._forget(cut.id)
+            return
+        self._takes[cut.id] = take
+
+    def _take(self, cut: Cut, known: Take | None) -> Take:
+        until = self.decider.wanted_until(cut)
+        until += 0.0 if cut.end_reason == "limit" else MICROSECOND
+        last_at = known.last_at if known else 0.0
+        for picture in reversed(self._folder(cut.id).pictures()):
+            if (at := captured_at_of(picture.name)) < until:
+                last_at = max(last_at, at)
+                break
+        return Take(
+            id=cut.id,
+            camera_id=self.camera_id,
+            reason=cut.reason,
+            is_unanalysed=cut.is_unanalysed,
+            start=cut.start,
+            end=cut.end,
+            linked_until=max(until, known.linked_until if known else 0.0),
+            last_at=last_at,
+            max_people=cut.max_people,
+            is_confirmed=cut.is_confirmed,
+            is_over=False,  # Said last of all, by `told`.
+            end_reason=cut.end_reason,
+        )
+
+    def _drop(self, take_id: str) -> None:
+        self._folder(take_id).remove()
+        self._forget(take_id)
+
+    def _forget(self, take_id: str) -> None:
+        self._takes.pop(take_id, None)
+        self._linked.pop(take_id, None)
+
+    def _adopt(self) -> None:
+        """Ends what a killed recorder had begun and this one, which knows more by now, would not begin."""
+        known = {cut.id for cut in self.decider.cuts}
+        for folder in takes.folders_of(self.camera_id):
+            if folder.id in known:
+                continue
+            take = None
+            with suppress(FileNotFoundError, ValueError, TypeError):
+                take = folder.read()
+            if take is None or not (take.is_over or take.is_confirmed):
+                folder.remove()
+            elif not take.is_over:
+                self.decider.cuts.insert(0, _cut_of(take))
+        self._keep()
+
+    # --- For the other thread ---
+
+    def confirmed(self) -> list[tuple[Take, bool]]:
+        """The takes that are clips, and whether each is over."""
+        with self.lock:
+            cuts = {cut.id: cut for cut in self.decider.cuts}
+            return [
+                (take, cuts[take.id].is_over) for take in self._takes.values() if take.is_confirmed and take.id in cuts
+            ]
+
+    def close(self, take: Take) -> None:
+        """The row says that the take is over; now the media workers may finish it."""
+        with self.lock:
+            with suppress(FileNotFoundError):
+                self._folder(take.id).write(replace(take, is_over=True))
+            self._part_with(take)
+
+    def came_to_nothing(self, take: Take) -> None:
+        """Over, and not one picture of it was in the ring."""
+        with self.lock:
+            self._folder(take.id).remove()
+            self._part_with(take)
+
+    def _part_with(self, take: Take) -> None:
+        self.decider.forget(take.id)
+        self._forget(take.id)
+        self._save()
+
+    # --- Kept between two processes ---
+
+    def _restore(self) -> tuple[Decider, dict[str, Any]]:
+        with suppress(FileNotFoundError):
+            raw = json.loads((self.spool.folder / NAME).read_bytes())
+            if raw.pop("version") == VERSION:
+                return self._without_finished(rule.restored(self.camera_id, raw)), raw
+            logger.warning("camera %d: the recorder's checkpoint is of another version", self.camera_id)
+        return Decider(self.camera_id), {}
+
+    def _without_finished(self, decider: Decider) -> Decider:
+        """Folders are made before they are noted here: a cut without one was finished, or was dropped."""
+        decider.cuts = [cut for cut in decider.cuts if self._folder(cut.id).path.is_dir()]
+        return decider
+
+    def _save(self) -> None:
+        state = self.decider.state()
+        if state == self._saved:
+            return
+        fresh = self.spool.folder / f".{NAME}"
+        fresh.write_text(json.dumps({"version": VERSION, **state}))
+        fresh.replace(self.spool.folder / NAME)
+        self._saved = state
+
+
+def is_within(cut: Cut, at: float) -> bool:
+    """Whether a picture is the cut's; one at the very edge of two is the later one's."""
+    if at < cut.start:
+        return False
+    return cut.end is None or at < cut.end or (at <= cut.end + MICROSECOND and cut.end_reason != "limit")
+
+
+def _cut_of(take: Take) -> Cut:
+    end = take.last_at if take.end is None else min(take.end, take.linked_until)
+    return Cut(
+        take.id,
+        take.reason,  # type: ignore[arg-type]  # It was the rule's.
+        take.start,
+        take.start,
+        end,
+        is_confirmed=True,
+        is_unanalysed=take.is_unanalysed,
+        max_people=take.max_people,
+        end=end,
+        end_reason="over",
+        is_over=True,
+    )
