@@ -9,7 +9,12 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from detections import weights
+from recordings import alarm
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"version": settings.VERSION, "detector": SimpleLazyObject(weights.status)}
+    return {
+        "version": settings.VERSION,
+        "detector": SimpleLazyObject(weights.status),
+        "alarm": SimpleLazyObject(alarm.text),
+    }

@@ -32,8 +32,8 @@ from cameras.spool import Spool
 from cameras.status import first_waiting
 from detections import weights
 from omil import authority
-from recordings import storage
 from recordings import recorder as recording
+from recordings import storage
 from recordings import worker as media_worker
 
 State = Literal["ok", "degraded", "down"]
