@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -98,6 +98,10 @@ class CameraAdmin(ScopedAdmin):
             elif rows:
                 counts[name] = rows
         return [str(camera) for camera in objs], counts, set(), protected
+
+    def response_post_save_add(self, request: HttpRequest, obj: Camera) -> HttpResponseRedirect:
+        """A new camera's own page comes next: the enrolment link is made there."""
+        return redirect("admin:cameras_camera_change", obj.pk)
 
     # --- Columns and fields
 

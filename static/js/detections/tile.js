@@ -57,6 +57,8 @@ export class Tile {
   tracks(message) {
     this.#tracks.set(message.seq, message);
     if (this.#tracks.size > KEPT_TRACKS) this.#tracks.delete(this.#tracks.keys().next().value);
+    // The camera's own message comes once a second: until then its word must not contradict its boxes.
+    if (message.people > 0 && this.#status?.status === "quiet") this.status({ ...this.#status, status: "live" });
     if (message.seq === this.#shownSeq) this.#drawBoxes(message.seq);
   }
 
