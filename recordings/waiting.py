@@ -70,7 +70,7 @@ def _size_of(folder: Path) -> int:
     size = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # Encoded meanwhile.
-            size += path.stat().st_size
+            size += path.stat().st_size if path.is_file() else 0
     return size
 
 

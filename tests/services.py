@@ -20,6 +20,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="omil-test-"))
 ENVIRONMENT = {
     "OMIL_DATA_DIR": str(FOLDER / "var"),
     "OMIL_HOSTS": "",
+    "OMIL_RECORDINGS_DIR": "",
     "OMIL_TLS_CERTIFICATE": "",
     "OMIL_TLS_KEY": "",
     "OMIL_ADMIN_PASSWORD": "",
