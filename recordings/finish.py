@@ -84,7 +84,7 @@ def join(parts: Sequence[Path], target: Path, *, frames: int) -> None:
             except av.InvalidDataError as error:  # A power cut may leave one; the others are kept.
                 logger.error("%s cannot be read and is left out: %s", part, error)
     if stream is None:
-        target.unlink()
+        target.unlink(missing_ok=True)
         raise NothingToKeep(f"None of the parts of {target} can be read.")
 
 

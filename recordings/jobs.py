@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from recordings import bell, clips, storage, takes
 from recordings import encode as encoder
 from recordings.encode import X264
+from recordings.export import make as make_film
 from recordings.parts import PART_S, Parts, cut
 from recordings.takes import Take, TakeFolder
 from recordings.worker import stopping
@@ -78,3 +79,9 @@ def _finish(folder: TakeFolder, take: Take) -> None:
         logger.info("camera %d: clip %s waits for its storage", take.camera_id, take.id)
     else:
         clips.finish(folder, take)
+
+
+def export(export_id: str) -> None:
+    """Makes the film that a user asked for."""
+    close_old_connections()
+    make_film(export_id)
