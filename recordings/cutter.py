@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0  # Beyond the lag that analysis may have.
 NAME, VERSION = "recorder", 1
-MICROSECOND = 1e-6  # Names of pictures go no finer.
 
 
 class Cutter:
@@ -41,7 +40,7 @@ class Cutter:
         self.lock = threading.Lock()
         self.decider, self._saved = self._restore()
         self._takes: dict[str, Take] = {}  # As last written.
-        self._linked: dict[str, float] = {}  # Every picture up to here is in the take's folder, or is none of its own.
+        self._next: dict[str, int] = {}  # The take's pictures from before this microsecond are linked.
         self._is_swept = False
 
     # --- The work of half a second ---
@@ -81,13 +80,13 @@ class Cutter:
     def _keep(self) -> None:
         ring = self._ring()
         for cut in self.decider.cuts:
-            if cut.id not in self._linked:
+            if cut.id not in self._next:
                 self._open(cut)
             self._link(cut, ring)
         for cut in self.decider.cuts:  # After all are linked, for one may take pictures that another gives up.
             self._describe(cut)
         wanted = {cut.id for cut in self.decider.cuts}
-        for take_id in set(self._linked) - wanted:
+        for take_id in set(self._next) - wanted:
             self._drop(take_id)
         self._save()
 
@@ -104,26 +103,32 @@ class Cutter:
         if known is None:
             folder.make()
             for picture in self._folder(cut.follows).pictures() if cut.follows else ():
-                if captured_at_of(picture.name) >= cut.start:
+                if _micros_of(picture) >= _micros(cut.start):
                     folder.link(picture)
-        self._linked[cut.id] = known.linked_until if known else cut.start
+        self._next[cut.id] = _micros(known.linked_until if known else cut.start)
 
     def _ring(self) -> list[Path]:
         """The ring's pictures in order of capture, where any cut may need them."""
-        if all(cut.is_over and cut.id in self._takes for cut in self.decider.cuts):
+        if all(self._next.get(cut.id, 0) > self._last(cut) for cut in self.decider.cuts):
             return []
         ring = self.spool.folder / "ring"
         return sorted(ring.glob("[0-9]*.jpg")) if ring.is_dir() else []
 
     def _link(self, cut: Cut, ring: list[Path]) -> None:
         """Links all that was received, also what turns out later not to be wanted: the ring forgets it too soon."""
-        until = self.decider.time if cut.end is None else cut.end
-        folder, floor = self._folder(cut.id), self._linked[cut.id]
+        folder, first, last = self._folder(cut.id), self._next[cut.id], self._last(cut)
+        if not cut.is_over:
+            last = min(last, _micros(self.decider.time))
         for picture in ring:
-            at = captured_at_of(picture.name)
-            if floor <= at <= until and is_within(cut, at):
+            if first <= _micros_of(picture) <= last:
                 folder.link(picture)
-        self._linked[cut.id] = max(floor, until)
+        self._next[cut.id] = max(first, last + 1)
+
+    def _last(self, cut: Cut) -> int:
+        """The last microsecond of the cut, or of what was received, where its end is not known."""
+        if cut.end is None:
+            return _micros(self.decider.time)
+        return _micros(cut.end) - (cut.end_reason == "limit")  # The very edge belongs to the next.
 
     def _describe(self, cut: Cut) -> None:
         folder, known = self._folder(cut.id), self._takes.get(cut.id)
@@ -131,7 +136,7 @@ class Cutter:
             return
         if cut.end is not None and (known is None or known.end is None):
             for picture in folder.pictures():
-                if not is_within(cut, captured_at_of(picture.name)):
+                if _micros_of(picture) > self._last(cut):
                     picture.unlink(missing_ok=True)
         take = self._take(cut, known)
         if take == known:
@@ -146,12 +151,12 @@ class Cutter:
         self._takes[cut.id] = take
 
     def _take(self, cut: Cut, known: Take | None) -> Take:
-        until = self.decider.wanted_until(cut)
-        until += 0.0 if cut.end_reason == "limit" else MICROSECOND
+        until = min(_micros(self.decider.wanted_until(cut)), self._last(cut)) + 1
+        until = max(until, _micros(known.linked_until) if known else 0)
         last_at = known.last_at if known else 0.0
         for picture in reversed(self._folder(cut.id).pictures()):
-            if (at := captured_at_of(picture.name)) < until:
-                last_at = max(last_at, at)
+            if _micros_of(picture) < until:
+                last_at = max(last_at, captured_at_of(picture.name))
                 break
         return Take(
             id=cut.id,
@@ -160,7 +165,7 @@ class Cutter:
             is_unanalysed=cut.is_unanalysed,
             start=cut.start,
             end=cut.end,
-            linked_until=max(until, known.linked_until if known else 0.0),
+            linked_until=until / 1e6,
             last_at=last_at,
             max_people=cut.max_people,
             is_confirmed=cut.is_confirmed,
@@ -174,7 +179,7 @@ class Cutter:
 
     def _forget(self, take_id: str) -> None:
         self._takes.pop(take_id, None)
-        self._linked.pop(take_id, None)
+        self._next.pop(take_id, None)
 
     def _adopt(self) -> None:
         """Ends what a killed recorder had begun and this one, which knows more by now, would not begin."""
@@ -244,11 +249,13 @@ class Cutter:
         self._saved = state
 
 
-def is_within(cut: Cut, at: float) -> bool:
-    """Whether a picture is the cut's; one at the very edge of two is the later one's."""
-    if at < cut.start:
-        return False
-    return cut.end is None or at < cut.end or (at <= cut.end + MICROSECOND and cut.end_reason != "limit")
+def _micros(at: float) -> int:
+    """As pictures are named; a float of seconds is not exact enough to compare with."""
+    return round(at * 1e6)
+
+
+def _micros_of(picture: Path) -> int:
+    return _micros(captured_at_of(picture.name))
 
 
 def _cut_of(take: Take) -> Cut:

@@ -74,6 +74,8 @@ def finish(take: Take, *, first_at: float) -> None:
 
 
 def _made(take: Take, first_at: float) -> Recording | None:
+    if not Camera.objects.filter(pk=take.camera_id).exists():
+        return None
     row = Recording(
         id=take.id,
         camera_id=take.camera_id,
@@ -86,7 +88,7 @@ def _made(take: Take, first_at: float) -> Recording | None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError:  # The camera has just been deleted, and its takes go with it.
+    except IntegrityError:  # The camera has been deleted this very moment.
         return None
     return Recording.objects.select_related("camera").filter(pk=take.id).first()
 
