@@ -20,7 +20,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from recordings import announce, audit, evidence, storage, sweep, waiting
+from recordings import announce, audit, evidence, reserve, storage, sweep, waiting
 from recordings.models import AuditEntry, Recording, RecordingRules
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def expire(now: float) -> int:
     with _alone() as is_alone:
         if not is_alone:
             return 0
+        _try(reserve.balance, now)
         _try(waiting.fit, now)
         if storage.look().problem in {"missing", "read_only"}:
             return 0
@@ -47,8 +48,8 @@ def expire(now: float) -> int:
 def _try(step: Callable[[float], int], now: float) -> int:
     try:
         return step(now)
-    except (OSError, DatabaseError):
-        logger.exception("keeping recordings: %s failed and is tried again", step.__name__.strip("_"))
+    except (OSError, DatabaseError) as error:
+        logger.error("keeping recordings: %s failed and is tried again: %s", step.__name__.strip("_"), error)
         return 0
 
 
