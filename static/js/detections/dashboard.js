@@ -105,7 +105,7 @@ async function renewTiles() {
 }
 
 readFilter();
-const watching = watch(root, { feed, onChange: refresh });
+const watching = watch(root, { feed, onChange: refresh, onReturn: renewTiles });
 const { renew } = watching;
 tiles = watching.tiles;
 refresh();

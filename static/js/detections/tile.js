@@ -8,10 +8,16 @@ const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in 
 const KEPT_TRACKS = 32;
 const MOST_CHIPS = 3;
 
+/** The clips of which the server's page says that they are open. */
+export function recordedIn(element) {
+  return element.dataset.recordings.split(" ").filter(Boolean);
+}
+
 export class Tile {
   #tracks = new Map(); // By sequence number, for pictures still to come.
   #visits = new Map();
   #chips = new Map();
+  #recordings = new Set();
   #status = null;
   #lastCapturedAt = null;
   #shownSeq = null;
@@ -24,7 +30,9 @@ export class Tile {
     const part = (name) => element.querySelector(`[data-${name}]`);
     this.parts = {
       note: part("note"), count: part("count"), word: part("status-word"), rate: part("rate"), there: part("there"),
+      recording: part("recording-mark"),
     };
+    this.recorded(recordedIn(element));
     this.canvas = part("picture");
     this.layer = new BoxLayer(part("overlay"), this.canvas);
     part("expand").addEventListener("click", () => this.toggleFullScreen());
@@ -46,8 +54,22 @@ export class Tile {
     this.#show();
   }
 
+  /** A clip began, or came to its end; several may be open at once. */
+  recording({ event, recording }) {
+    if (event === "started") this.#recordings.add(recording.id);
+    else this.#recordings.delete(recording.id);
+    this.#showRecording();
+  }
+
+  /** The clips that the server says are open now. */
+  recorded(ids) {
+    this.#recordings = new Set(ids);
+    this.#showRecording();
+  }
+
   /** The line is gone: nothing shown here may pass for the present. */
   forget() {
+    this.recorded([]);
     this.#status = null;
     this.#tracks.clear();
     this.#visits.clear();
@@ -98,6 +120,11 @@ export class Tile {
   async toggleFullScreen() {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await this.element.requestFullscreen?.().catch(() => {}); // Not every browser lets a page do it (phones).
+  }
+
+  #showRecording() {
+    this.element.dataset.recording = this.#recordings.size > 0;
+    this.parts.recording.hidden = this.#recordings.size === 0;
   }
 
   #drawBoxes(seq) {

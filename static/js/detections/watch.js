@@ -4,16 +4,17 @@ import { pageClock } from "../lib/page_clock.js";
 import { Live } from "../lib/live.js";
 import { socketUrl } from "../lib/protocol.js";
 import { text } from "../lib/texts.js";
-import { Tile } from "./tile.js";
+import { Tile, recordedIn } from "./tile.js";
 
 const SETTLED_MS = 5_000; // Reloads are at least so far apart.
 const LAMPS = { connecting: "warn", open: "good", waiting: "bad", refused: "bad" };
 
 /**
- * Starts everything on `root`; `onChange` is called after every message that changed something. Returns the tiles by slug
+ * Starts everything on `root`; `onChange` is called after every message that changed something, `onReturn` once the line
+ * is back. Returns the tiles by slug
  * and `renew`, which takes the tiles that the server shows now.
  */
-export function watch(root, { feed, onChange = () => {} }) {
+export function watch(root, { feed, onChange = () => {}, onReturn = () => {} }) {
   const tiles = new Map([...root.querySelectorAll("[data-tile]")].map((element) => [element.dataset.camera, new Tile(element)]));
   const held = new Map(); // Pictures of tiles that nobody sees: not answered, so that no others come.
   const now = pageClock(root.dataset.now);
@@ -32,7 +33,10 @@ export function watch(root, { feed, onChange = () => {} }) {
         held.clear();
         if (state === "waiting" || state === "refused") for (const tile of tiles.values()) tile.forget();
         // What happened while the line was down is read again from the server.
-        if (state === "open" && wasOpen) document.querySelector("[data-feed]")?.dispatchEvent(new Event("omil:reconnected"));
+        if (state === "open" && wasOpen) {
+          document.querySelector("[data-feed]")?.dispatchEvent(new Event("omil:reconnected"));
+          onReturn();
+        }
         wasOpen ||= state === "open";
         onChange();
       },
@@ -46,6 +50,7 @@ export function watch(root, { feed, onChange = () => {} }) {
         feed.visit(message);
         onChange();
       },
+      recording: (message) => tiles.get(message.camera)?.recording(message),
       error({ code }) {
         // A camera that was here a moment ago is not the user's any more: the page has to be another one.
         if (code === "not_found") setTimeout(() => location.reload(), Math.max(0, SETTLED_MS - performance.now()));
@@ -76,6 +81,7 @@ export function watch(root, { feed, onChange = () => {} }) {
 
   function renew(elements) {
     const wanted = new Map([...elements].map((element) => [element.dataset.camera, element]));
+    if (live.state === "open") for (const [slug, element] of wanted) tiles.get(slug)?.recorded(recordedIn(element));
     const gone = [...tiles.keys()].filter((slug) => !wanted.has(slug));
     const added = [...wanted.keys()].filter((slug) => !tiles.has(slug));
     if (gone.length + added.length === 0) return;

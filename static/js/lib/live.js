@@ -7,7 +7,8 @@ import { decodeMessage, decodePicture } from "./protocol.js";
 const MOST = 200; // Cameras that the server lets one page watch.
 const REFUSED = new Set([1008, 4401, 4403]);
 
-/** `state` is connecting, open, waiting or refused. Handlers: state, camera, tracks, visit, error, picture. */
+/** `state` is connecting, open, waiting or refused. Handlers: state, camera, tracks, visit, picture, and
+    where they are wanted recording and error. */
 export class Live {
   #socket = null;
   #backoff = new Backoff();
@@ -66,7 +67,7 @@ export class Live {
       return;
     }
     const message = decodeMessage(data);
-    if (["camera", "tracks", "visit", "error"].includes(message?.type)) this.on[message.type](message);
+    if (["camera", "tracks", "visit", "recording", "error"].includes(message?.type)) this.on[message.type]?.(message);
   }
 
   #lose(code) {
