@@ -26,6 +26,7 @@ class RulesInline(ScopedInline, admin.StackedInline):
 
     model = RecordingRules
     max_num = 1
+    can_delete = False  # Emptied fields say the same.
     extra = 1
     verbose_name = verbose_name_plural = _("recording")
 

@@ -47,6 +47,7 @@ def form(camera: Camera | None = None, *, devices: list[Device] | None = None, *
         values.setdefault("unit", camera.unit_id)
     rows = devices or []
     values |= {"devices-TOTAL_FORMS": len(rows), "devices-INITIAL_FORMS": len(rows)}
+    values |= {"recording_rules-TOTAL_FORMS": 0, "recording_rules-INITIAL_FORMS": 0}
     for n, device in enumerate(rows):
         values |= {
             f"devices-{n}-id": device.pk,
