@@ -20,7 +20,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from recordings import announce, audit, evidence, reserve, storage, sweep, waiting
+from recordings import announce, audit, evidence, export, reserve, storage, sweep, waiting
 from recordings.models import AuditEntry, Recording, RecordingRules
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ def expire(now: float) -> int:
             return 0
         _try(reserve.balance, now)
         _try(waiting.fit, now)
+        _try(_expire_exports, now)
         if storage.look().problem in {"missing", "read_only"}:
             return 0
         count = sum(_try(step, now) for step in (_expire_old, _fit_cameras, _fit_site, _free_space))
@@ -74,6 +75,10 @@ def _alone() -> Iterator[bool]:
 def _oldest_first(**which: object) -> QuerySet[Recording]:
     """The clips that may go."""
     return Recording.objects.filter(is_kept=False, state__in=SETTLED, **which).order_by("end", "pk")
+
+
+def _expire_exports(now: float) -> int:
+    return export.expire(datetime.fromtimestamp(now, UTC))
 
 
 def _expire_old(now: float) -> int:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -22,13 +22,12 @@ from django.utils import timezone
 from cameras import folders
 from cameras.models import Camera
 from recordings import storage, takes
-from recordings.models import Export, Recording, Seal
+from recordings.models import Recording, Seal
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 600.0
 YOUNG_S = 3_600.0  # What is younger may still be in the making.
-EXPORT_KEPT = timedelta(days=1)
 CHUNK = 500
 STAMP = "recordings-swept"
 OURS = re.compile(r"^\.?\d{6}Z-[0-9a-f-]{36}\.")
@@ -52,7 +51,7 @@ def sweep(now: float) -> int:
     _close_chains()
     removed = sum(_sweep_folder(folder, names, now) for folder, names in walk())
     _compare_rows(now)
-    return removed + _sweep_exports(now)
+    return removed
 
 
 def walk() -> Iterator[tuple[Path, list[str]]]:
@@ -138,17 +137,3 @@ def _forgotten(now: float) -> tuple[models.QuerySet[Recording], list[UUID]]:
     rows = Recording.objects.filter(state__in=states, end__lt=before, camera__in=folders.all_ids())
     ids = [pk for pk, camera in rows.values_list("pk", "camera") if not takes.folder_of(camera, str(pk)).path.is_dir()]
     return rows, ids
-
-
-def _sweep_exports(now: float) -> int:
-    """Films that a user asked for more than a day ago, and files that belong to none."""
-    Export.objects.filter(created_at__lt=datetime.fromtimestamp(now, UTC) - EXPORT_KEPT).delete()
-    root = Path(settings.EXPORTS_DIR)
-    known = set(Export.objects.exclude(path="").values_list("path", flat=True))
-    removed = 0
-    for path in root.rglob("*") if root.is_dir() else []:
-        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
-            if str(path.relative_to(root)) not in known and now - path.stat().st_mtime > YOUNG_S:
-                path.unlink()
-                removed += 1
-    return removed

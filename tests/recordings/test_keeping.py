@@ -6,7 +6,6 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -16,7 +15,7 @@ from pytest_django import Settings
 from accounts.models import User
 from cameras.models import Camera
 from recordings import announce, evidence, keeping, storage
-from recordings.models import AuditEntry, Recording, RecordingRules, Seal
+from recordings.models import AuditEntry, Export, Recording, RecordingRules, Seal
 from recordings.storage import Storage
 from tests.recordings.shelf import NOW, clips, file_of, files, put
 
@@ -287,19 +286,15 @@ def test_an_undeletable_file_is_tried_again_by_the_sweep(
     assert files() == []
 
 
-def test_exports_go_after_a_day(camera_x: Camera, alice: User) -> None:
-    from recordings.models import Export
-
+def test_films_go_after_a_day(camera_x: Camera, alice: User) -> None:
     folder = Path(settings.EXPORTS_DIR)
     folder.mkdir(parents=True)
-    exports: dict[str, Any] = {}
-    for name, hours in {"old.mp4": 25, "young.mp4": 23, "stray.mp4": 2}.items():
-        (folder / name).write_bytes(b"film")
+    (folder / "00000000-0000-0000-0000-000000000000.mp4").write_bytes(b"nobody's")
+    films = []
+    for hours in (25, 23):
         at = NOW - timedelta(hours=hours)
-        os.utime(folder / name, (at.timestamp(), at.timestamp()))
-        if name != "stray.mp4":
-            times = {"start": at, "end": at, "created_at": at}
-            exports[name] = Export.objects.create(user=alice, camera=camera_x, path=name, **times)
+        films.append(Export.objects.create(user=alice, camera=camera_x, start=at, end=at, created_at=at))
+        (folder / f"{films[-1].pk}.mp4").write_bytes(b"film")
     expire()
-    assert [path.name for path in folder.iterdir()] == ["young.mp4"]
-    assert list(Export.objects.all()) == [exports["young.mp4"]]
+    assert [path.name for path in folder.iterdir()] == [f"{films[1].pk}.mp4"]
+    assert list(Export.objects.all()) == [films[1]]
