@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,7 +13,7 @@ import redis
 from django.conf import settings
 from django.db import close_old_connections
 
-from recordings import bell, clips, storage, takes
+from recordings import bell, clips, keeping, takes
 from recordings import encode as encoder
 from recordings.encode import X264
 from recordings.export import make as make_film
@@ -75,7 +76,7 @@ def _encode_all(folder: TakeFolder) -> Take | None:
 
 
 def _finish(folder: TakeFolder, take: Take) -> None:
-    if Parts(folder.parts).read().frames and not storage.ready_to_write():
+    if Parts(folder.parts).read().frames and not keeping.make_room(time.time()):
         logger.info("camera %d: clip %s waits for its storage", take.camera_id, take.id)
     else:
         clips.finish(folder, take)

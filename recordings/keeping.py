@@ -46,6 +46,13 @@ def expire(now: float) -> int:
         return count
 
 
+def make_room(now: float) -> bool:
+    """Called by who has something to write; whether it can be written now."""
+    if storage.look().problem == "full":
+        expire(now)
+    return storage.ready_to_write()
+
+
 def _try(step: Callable[[float], int], now: float) -> int:
     try:
         return step(now)

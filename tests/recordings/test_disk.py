@@ -5,7 +5,6 @@ Without root these are skipped; test_storage.py and test_keeping.py have the sam
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -19,9 +18,11 @@ from pytest_django import Settings
 from accounts.models import User
 from cameras.models import Camera
 from omil import health
-from recordings import announce, evidence, keeping, storage
+from recordings import announce, bell, evidence, jobs, keeping, storage
 from recordings.models import Recording
-from tests.recordings.shelf import NOW, clips, file_of, files, put
+from recordings.takes import TakeFolder
+from tests.recordings import takings
+from tests.recordings.shelf import NOW, clips, file_of, files, make_take, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[2]
@@ -142,19 +143,75 @@ def test_a_disk_full_of_kept_clips_is_an_alarm_that_ends_by_itself(
     assert Recording.objects.filter(is_kept=True).count() == 9
 
 
-def test_a_write_that_meets_the_end_of_the_disk_leaves_nothing(disk: Disk, camera_x: Camera) -> None:
-    """As the media workers write: under a hidden name, which goes when the disk refuses."""
-    row = put(camera_x, size=CLIP)
-    fresh = file_of(row).with_name(f".{file_of(row).name}")
-    with pytest.raises(OSError, match="No space left") as raised:
-        try:
-            fresh.write_bytes(bytes(SIZE))
-        except OSError:
-            fresh.unlink()
-            raise
-    assert raised.value.errno == errno.ENOSPC
+@pytest.fixture
+def take(camera_x: Camera, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> TakeFolder:
+    """One that is over and encoded, as it waits in the spool, which lies on another disk."""
+    settings.CLIP_PRESET = "ultrafast"
+    monkeypatch.setattr(bell, "answered", lambda _take_id: None)
+    folder = make_take(camera_x, start=takings.START, size=0)
+    (folder.path / "pictures" / "1.jpg").unlink()
+    takings.film(folder.path / "pictures", takings.IRREGULAR_S)
+    return folder
+
+
+def encode(take: TakeFolder) -> str:
+    jobs.encode(take.camera_id, take.id)
+    return Recording.objects.get(pk=take.id).state
+
+
+def test_a_clip_waits_for_a_full_disk_and_is_stored_when_there_is_room(
+    disk: Disk, camera_x: Camera, take: TakeFolder, bob: User
+) -> None:
+    kept = [put(camera_x, days=days, size=CLIP, is_kept=True) for days in range(11)]
+    before = files()
+    assert encode(take) == "encoding"
+    assert files() == before
+    keeping.release(kept[10], bob)
+    keeping.release(kept[9], bob)
+    assert encode(take) == "ready", "the media worker makes room itself"
+    assert Recording.objects.count() == 10
+    assert not take.path.exists()
+    assert evidence.verify() == []
+
+
+def test_a_clip_that_meets_the_end_of_the_disk_leaves_nothing_and_is_stored_later(
+    disk: Disk, settings: Settings, take: TakeFolder
+) -> None:
+    """There was room when it was begun, and then somebody else took it."""
+    settings.RECORDINGS_FREE_BYTES = 0
+    stray = disk.path / "stray"
+    with pytest.raises(OSError, match="No space left"), stray.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4_096))
+    with stray.open("r+b") as file:
+        file.truncate(stray.stat().st_size - 3 * 4_096)  # Folders fit, and the beginning of a clip.
+    with pytest.raises(OSError, match="No space left"):
+        encode(take)
+    assert files() == ["stray"]
+    assert Recording.objects.get().state == "encoding"
+    stray.unlink()
+    assert encode(take) == "ready"
     assert len(files()) == 3
-    assert storage.ready_to_write()
+    assert evidence.verify() == []
+
+
+@pytest.mark.parametrize("away", ["read_only", "missing"])
+def test_a_clip_waits_while_its_disk_is_away(disk: Disk, take: TakeFolder, tmp_path: Path, away: str) -> None:
+    elsewhere = Disk(tmp_path / "elsewhere")
+    elsewhere.path.mkdir()
+    if away == "missing":
+        disk.move(elsewhere.path)
+    else:
+        disk.remount("ro")
+    assert encode(take) == "encoding"
+    assert expire() == 0
+    assert files() == []
+    if away == "missing":
+        elsewhere.move(disk.path)
+    else:
+        disk.remount("rw")
+    assert encode(take) == "ready"
+    assert len(files()) == 3
 
 
 def test_half_a_clip_of_a_killed_worker_on_a_full_disk_makes_room(disk: Disk, camera_x: Camera) -> None:
