@@ -25,7 +25,7 @@ from recordings.parts import Piece
 CHUNK_BYTES = 65_536
 MOST_RANGES = 16  # Whoever asks for more is given everything.
 READERS = 4  # Threads of their own: a slow disk must not keep frames waiting.
-NO_SUFFIX = re.compile(r"[=,]\s*-0+\s*(,|$)")  # "The last 0 bytes", which werkzeug takes for all of them.
+NO_BYTES = re.compile(r"(?<==|,)\s*-0+\s*$")  # "The last 0 bytes": RFC 9110 calls it unsatisfiable, werkzeug bad.
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,11 @@ def respond(request: HttpRequest, content: Content) -> HttpResponseBase:
 
 def asked_ranges(request: HttpRequest, content: Content) -> list[tuple[int, int]] | None:
     """The ranges [start, stop) to send: None where everything is to be sent, none where none can be."""
-    header = request.headers.get("Range", "")
-    asked = parse_range_header(header) if request.method == "GET" else None
+    header = request.headers.get("Range", "") if request.method == "GET" else ""
+    wanted = NO_BYTES.sub("", header).rstrip(", \t")
+    if wanted != header and wanted.replace(" ", "") == "bytes=":
+        return [] if _is_same(request, content) else None
+    asked = parse_range_header(wanted)
     if asked is None or asked.units != "bytes" or len(asked.ranges) > MOST_RANGES or not _is_same(request, content):
         return None
     size, found = content.size, []
@@ -143,8 +146,6 @@ def asked_ranges(request: HttpRequest, content: Content) -> list[tuple[int, int]
         first = max(0, size + start) if start < 0 else start
         if first < size:
             found.append((first, min(size, stop or size)))
-    if NO_SUFFIX.search(header):
-        found = found[:-1]  # It can only come last.
     return found
 
 
