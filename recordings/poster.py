@@ -9,15 +9,17 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from cameras import images
 from cameras.images import Picture
 
 POSTER_PX = 640  # Its longer side at most.
-POSTER_QUALITY = 75
+POSTER_QUALITY = 70
 STRIP_PICTURES = 10
 STRIP_PX = 160  # The width of each.
 STRIP_QUALITY = 60
+EXACT_S = 2.0  # Between pictures of the strip; what lies further apart may be a key picture's distance off.
 
 
 def poster_of(clip: Path) -> Path:
@@ -30,20 +32,27 @@ def strip_of(clip: Path) -> Path:
 
 def make(video: Path, clip: Path) -> None:
     """Both pictures of this video, under the names that belong to the clip. Replaced whole."""
-    pictures = list(_pictures(video))
-    _write(poster_of(clip), images.shrink(pictures[len(pictures) // 2], longest_px=POSTER_PX), POSTER_QUALITY)
-    _write(strip_of(clip), np.hstack([_narrow(picture) for picture in pictures]), STRIP_QUALITY)
+    frames = list(_frames(video))
+    scaler = VideoReformatter()
+    middle = frames[len(frames) // 2]
+    _write(
+        poster_of(clip), _scaled(scaler, middle, min(1, POSTER_PX / max(middle.width, middle.height))), POSTER_QUALITY
+    )
+    strip = np.hstack([_scaled(scaler, frame, STRIP_PX / frame.width) for frame in frames])
+    _write(strip_of(clip), strip, STRIP_QUALITY)
 
 
-def _pictures(video: Path) -> Iterator[Picture]:
-    """So many, from the middle of each tenth of the video."""
+def _frames(video: Path) -> Iterator[VideoFrame]:
+    """So many, from the middle of each tenth of the video; of a long one the nearest key pictures before."""
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         assert stream.duration is not None
+        assert stream.time_base is not None
+        is_exact = stream.duration * stream.time_base < STRIP_PICTURES * EXACT_S
         for number in range(STRIP_PICTURES):
             pts = stream.duration * (2 * number + 1) // (2 * STRIP_PICTURES)
             container.seek(pts, stream=stream)
-            yield _shown_at(container, pts).to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+            yield _shown_at(container, pts if is_exact else 0)
 
 
 def _shown_at(container: InputContainer, pts: int) -> VideoFrame:
@@ -57,13 +66,10 @@ def _shown_at(container: InputContainer, pts: int) -> VideoFrame:
     return shown
 
 
-def _narrow(picture: Picture) -> Picture:
-    import cv2
-
-    height, width = picture.shape[:2]
-    size_wh = STRIP_PX, max(1, round(height * STRIP_PX / width))
-    narrow: Picture = cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return narrow
+def _scaled(scaler: VideoReformatter, frame: VideoFrame, scale: float) -> Picture:
+    size_wh = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    small = scaler.reformat(frame, *size_wh, format="bgr24", interpolation=Interpolation.AREA, threads=1)
+    return small.to_ndarray().astype(np.uint8, copy=False)
 
 
 def _write(path: Path, picture: Picture, quality: int) -> None:

@@ -38,11 +38,11 @@ def data() -> Path:
     return folder
 
 
-def stays() -> list[Shot]:
+def stays(size_wh: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Shot]:
     """Pictures with a person in them, as a camera's gate lets them through: six visits at five pictures a second."""
     intervals = _intervals()
     numbers = [n for first, last in intervals for n in range(first + MARGIN, last - MARGIN, STEP)]
-    return read(numbers)
+    return read(numbers, size_wh)
 
 
 def long_stay() -> list[Shot]:
@@ -69,7 +69,7 @@ def _intervals() -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in about["visits"]]
 
 
-def read(numbers: Iterable[int]) -> list[Shot]:
+def read(numbers: Iterable[int], size_wh: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Shot]:
     """These frames of the clip, in order; of its wide picture the right part, where people leave."""
     import cv2
 
@@ -83,8 +83,8 @@ def read(numbers: Iterable[int]) -> list[Shot]:
             if not is_read:
                 raise BenchError(f"{CLIP}.mp4 has no frame {number}.")
         height = frame_bgr.shape[0]
-        part = frame_bgr[:, -height * WIDTH // HEIGHT :]
-        small = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        part = frame_bgr[:, -height * size_wh[0] // size_wh[1] :]
+        small = cv2.resize(part, size_wh, interpolation=cv2.INTER_LINEAR)
         jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
         found.append(Shot(number / fps, jpeg))
     clip.release()

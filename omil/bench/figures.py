@@ -28,6 +28,9 @@ AIMS = (
     Aim("latency.p50_ratio", most=2),
     Aim("latency.p95_ratio", most=5),
     Aim("gate.cost_ratio", most=0.1),
+    Aim("recording.cpu_ratio", most=1.3),
+    Aim("recording.picture_writes", most=1.1),
+    Aim("recording.clip_writes", most=2.2),
 )
 
 

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from cameras import images
 from detections import broadcast
-from omil.bench import clips, figures, gate, ingest, latency, machine, pipeline, report, suite, workplace
+from omil.bench import clips, figures, gate, ingest, latency, machine, pipeline, recording, report, suite, workplace
 from omil.bench.client import CameraSocket
 from omil.bench.clips import Shot
 from omil.bench.figures import Aim
@@ -111,6 +111,47 @@ def test_a_gate_that_lets_the_empty_room_through_is_not_measured() -> None:
         gate.figures([round_of_gate(50)])
 
 
+def round_of_recording(*, slow: float = 1, frames: int = 200, has_ffmpeg: bool = True) -> recording.Round:
+    """A small picture costs us as much as ffmpeg, a large one a quarter more."""
+
+    def encoded(cpu_s: float, size: int) -> dict[str, Any]:
+        return {"frames": 200, "cpu_s": cpu_s * slow, "finish_cpu_s": cpu_s * slow / 10, "size": size}
+
+    theirs = {"ffmpeg_640x480": encoded(1.0, 1_000), "ffmpeg_1280x720": encoded(2.0, 2_000)} if has_ffmpeg else {}
+    kept = {"intake": 1_020, "recorder": 30, "rows": 100, "media": 2_000, "received": 1_000, "size": 1_000}
+    return {
+        "encoder_640x480": encoded(1.0, 900),
+        "encoder_1280x720": encoded(2.5, 2_000),
+        **theirs,
+        "keeper": {**kept, "frames": frames},
+    }
+
+
+def test_recording_is_compared_with_ffmpeg_by_the_size_that_comes_off_worse() -> None:
+    measured = recording.figures([round_of_recording(), round_of_recording(slow=3), round_of_recording()])
+    assert measured["cpu_ratio_640x480"] == pytest.approx(1.0)
+    assert measured["cpu_ratio"] == measured["cpu_ratio_1280x720"] == pytest.approx(1.25)
+    assert measured["cpu_ms_per_frame_640x480"] == pytest.approx(5.0)
+    assert measured["size_ratio_640x480"] == pytest.approx(0.9)
+
+
+def test_what_is_written_is_told_in_sizes_of_pictures_and_of_clips() -> None:
+    measured = recording.figures([round_of_recording()])
+    assert measured["picture_writes"] == pytest.approx(1.05)
+    assert measured["clip_writes"] == pytest.approx(2.1)
+
+
+def test_without_an_ffmpeg_program_there_is_no_ratio_but_the_rest() -> None:
+    measured = recording.figures([round_of_recording(has_ffmpeg=False)])
+    assert "cpu_ratio" not in measured
+    assert measured["cpu_ms_per_frame_1280x720"] == pytest.approx(12.5)
+
+
+def test_a_clip_that_lacks_pictures_is_not_measured() -> None:
+    with pytest.raises(BenchError, match="199 of 200"):
+        recording.figures([round_of_recording(frames=199)])
+
+
 def test_only_frames_that_were_kept_count_as_ingested() -> None:
     taken = [
         {
@@ -145,6 +186,7 @@ def test_every_aim_is_of_a_figure_that_is_measured() -> None:
     keys = {f"pipeline.{name}" for name in pipeline.figures(taken)}
     keys |= {f"latency.{name}" for name in latency.figures([round_of_latency(10, 0.03)])}
     keys |= {f"gate.{name}" for name in gate.figures([round_of_gate(1)])}
+    keys |= {f"recording.{name}" for name in recording.figures([round_of_recording()])}
     assert {aim.key for aim in figures.AIMS} <= keys
 
 
@@ -324,4 +366,21 @@ def test_the_gate_is_measured_through_real_processes(
     assert len(said) == 1
     assert 0 < measured["cost_ratio"] < 1
     assert measured["refused_share"] > 0.9
+    assert list((settings.DATA_DIR / "bench").iterdir()) == []
+
+
+@pytest.mark.timeout(300)
+def test_recording_is_measured_through_real_processes(
+    data: Path, models: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODELS_DIR = models
+    settings.OMIL_MODEL = str(data / "weights" / "yolo26n.pt")
+    monkeypatch.setattr(recording, "FRAMES", 20)
+    monkeypatch.setattr(recording, "CLIP_S", 12.0)
+    said: list[str] = []
+    measured = recording.measure(1, said.append)
+    assert "round 1: encoder_640x480" in said[-1]
+    assert measured["cpu_ms_per_frame_640x480"] < measured["cpu_ms_per_frame_1280x720"]
+    assert 1 <= measured["picture_writes"] < 1.1
+    assert 2 <= measured["clip_writes"] < 3  # So short a clip hardly outweighs its poster and its row.
     assert list((settings.DATA_DIR / "bench").iterdir()) == []

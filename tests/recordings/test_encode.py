@@ -12,8 +12,8 @@ import pytest
 
 from recordings import encode
 from recordings.parts import Parts, boxes, cut
-from tests.recordings import footage
-from tests.recordings.footage import FASTEST, IRREGULAR_S, START
+from tests.recordings import takings
+from tests.recordings.takings import FASTEST, IRREGULAR_S, START
 
 
 @pytest.fixture
@@ -27,46 +27,46 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_parts_in_a_row_are_one_video_with_true_times(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    footage.film(folder, IRREGULAR_S)
-    progress = footage.encode_all(parts, folder)
+    takings.film(folder, IRREGULAR_S)
+    progress = takings.encode_all(parts, folder)
     assert progress.next_number == 3
     assert progress.frames == len(IRREGULAR_S)
-    told = footage.probe(footage.concatenate(parts, tmp_path / "open.mp4"))
+    told = takings.probe(takings.concatenate(parts, tmp_path / "open.mp4"))
     assert told["streams"][0]["codec_name"] == "h264"
     assert told["streams"][0]["pix_fmt"] == "yuv420p"
     assert told["streams"][0]["color_range"] == "tv"
-    assert footage.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
+    assert takings.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
     assert float(told["format"]["duration"]) == pytest.approx(IRREGULAR_S[-1], abs=0.2)
 
 
 def test_what_is_shown_is_what_was_captured(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    footage.film(folder, IRREGULAR_S)
-    footage.encode_all(parts, folder)
-    shown = footage.pictures(footage.concatenate(parts, tmp_path / "open.mp4"))
-    assert max(footage.differences(shown, range(len(IRREGULAR_S)))) < 4
-    assert min(footage.differences(shown, range(3, len(IRREGULAR_S) + 3))) > 4  # Another picture's would differ.
+    takings.film(folder, IRREGULAR_S)
+    takings.encode_all(parts, folder)
+    shown = takings.pictures(takings.concatenate(parts, tmp_path / "open.mp4"))
+    assert max(takings.differences(shown, range(len(IRREGULAR_S)))) < 4
+    assert min(takings.differences(shown, range(3, len(IRREGULAR_S) + 3))) > 4  # Another picture's would differ.
 
 
 def test_the_first_parts_play_before_the_others_are_there(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    made = footage.film(folder, IRREGULAR_S)
+    made = takings.film(folder, IRREGULAR_S)
     chunk = cut(made, linked_until=START + 9, is_over=False, part_s=5)
     assert chunk is not None
     encode.encode(parts, chunk, FASTEST)
-    assert len(footage.pictures(footage.concatenate(parts, tmp_path / "open.mp4"))) == len(chunk.pictures)
+    assert len(takings.pictures(takings.concatenate(parts, tmp_path / "open.mp4"))) == len(chunk.pictures)
 
 
 def test_a_player_finds_a_key_picture_at_least_every_two_seconds(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    footage.film(folder, [number / 7 for number in range(80)])
-    footage.encode_all(parts, folder)
-    told = footage.probe(footage.concatenate(parts, tmp_path / "open.mp4"))
+    takings.film(folder, [number / 7 for number in range(80)])
+    takings.encode_all(parts, folder)
+    told = takings.probe(takings.concatenate(parts, tmp_path / "open.mp4"))
     keys = [float(packet["pts_time"]) for packet in told["packets"] if "K" in packet["flags"]]
     assert max(np.diff(keys)) <= 2
     assert len(keys) < 12  # Not every picture is one either.
 
 
 def test_fragments_are_numbered_through_all_parts(parts: Parts, folder: Path) -> None:
-    footage.film(folder, IRREGULAR_S)
-    progress = footage.encode_all(parts, folder)
+    takings.film(folder, IRREGULAR_S)
+    progress = takings.encode_all(parts, folder)
     numbers = []
     for path in parts.files():
         data = path.read_bytes()
@@ -76,7 +76,7 @@ def test_fragments_are_numbered_through_all_parts(parts: Parts, folder: Path) ->
 
 
 def test_all_parts_have_the_header_of_the_first_whatever_the_settings_become(parts: Parts, folder: Path) -> None:
-    made = footage.film(folder, [0, 1, 2, 3])
+    made = takings.film(folder, [0, 1, 2, 3])
     for pair, x264 in ((made[:2], FASTEST), (made[2:], replace(FASTEST, preset="fast", quality=20))):
         chunk = cut(pair, linked_until=0, is_over=True, part_s=5)
         assert chunk is not None
@@ -89,20 +89,20 @@ def test_all_parts_have_the_header_of_the_first_whatever_the_settings_become(par
 def test_pictures_captured_at_the_same_instant_are_all_kept_in_order(
     parts: Parts, folder: Path, tmp_path: Path
 ) -> None:
-    footage.film(folder, [0, 0.2, 0.2, 0.2, 0.4])
-    footage.encode_all(parts, folder)
-    times = footage.seconds(footage.probe(footage.concatenate(parts, tmp_path / "open.mp4")))
+    takings.film(folder, [0, 0.2, 0.2, 0.2, 0.4])
+    takings.encode_all(parts, folder)
+    times = takings.seconds(takings.probe(takings.concatenate(parts, tmp_path / "open.mp4")))
     assert len(times) == 5
     assert all(earlier < later for earlier, later in pairwise(times))
 
 
 @pytest.mark.parametrize("at_s", [[0.0], [0.0, 0.02]])
 def test_a_clip_of_hardly_any_pictures_plays(parts: Parts, folder: Path, tmp_path: Path, at_s: list[float]) -> None:
-    footage.film(folder, at_s)
-    footage.encode_all(parts, folder)
-    video = footage.concatenate(parts, tmp_path / "open.mp4")
-    assert len(footage.pictures(video)) == len(at_s)
-    assert 0 < float(footage.probe(video)["format"]["duration"]) - at_s[-1] <= 0.1
+    takings.film(folder, at_s)
+    takings.encode_all(parts, folder)
+    video = takings.concatenate(parts, tmp_path / "open.mp4")
+    assert len(takings.pictures(video)) == len(at_s)
+    assert 0 < float(takings.probe(video)["format"]["duration"]) - at_s[-1] <= 0.1
 
 
 @pytest.mark.parametrize(
@@ -116,18 +116,18 @@ def test_a_clip_of_hardly_any_pictures_plays(parts: Parts, folder: Path, tmp_pat
 def test_sides_come_out_even(
     parts: Parts, folder: Path, tmp_path: Path, size_wh: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    footage.film(folder, [0, 0.2, 0.4], size_wh=size_wh)
-    footage.encode_all(parts, folder)
-    told = footage.probe(footage.concatenate(parts, tmp_path / "open.mp4"))["streams"][0]
+    takings.film(folder, [0, 0.2, 0.4], size_wh=size_wh)
+    takings.encode_all(parts, folder)
+    told = takings.probe(takings.concatenate(parts, tmp_path / "open.mp4"))["streams"][0]
     assert (told["width"], told["height"]) == expected
 
 
 def test_a_picture_of_another_size_gets_black_beside_it(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    made = footage.film(folder, [0, 0.2, 0.4, 6, 6.2])
-    made[2].write_bytes(footage.jpeg(2, 60, 120))  # A phone turned upright, for a moment.
-    made[4].write_bytes(footage.jpeg(4, 320, 120))  # And in a later part one that is very wide.
-    footage.encode_all(parts, folder)
-    shown = footage.pictures(footage.concatenate(parts, tmp_path / "open.mp4"))
+    made = takings.film(folder, [0, 0.2, 0.4, 6, 6.2])
+    made[2].write_bytes(takings.jpeg(2, 60, 120))  # A phone turned upright, for a moment.
+    made[4].write_bytes(takings.jpeg(4, 320, 120))  # And in a later part one that is very wide.
+    takings.encode_all(parts, folder)
+    shown = takings.pictures(takings.concatenate(parts, tmp_path / "open.mp4"))
     assert {picture.shape for picture in shown} == {(120, 160, 3)}
     upright, wide = shown[2], shown[4]
     assert max(upright[:, :40].mean(), upright[:, 120:].mean()) < 12 < 60 < upright[:, 60:100].mean()
@@ -136,10 +136,10 @@ def test_a_picture_of_another_size_gets_black_beside_it(parts: Parts, folder: Pa
 
 
 def test_a_picture_of_twice_the_size_fills_the_clip(parts: Parts, folder: Path, tmp_path: Path) -> None:
-    made = footage.film(folder, [0, 0.2])
-    made[1].write_bytes(footage.jpeg(1, 322, 241))
-    footage.encode_all(parts, folder)
-    shown = footage.pictures(footage.concatenate(parts, tmp_path / "open.mp4"))[1]
+    made = takings.film(folder, [0, 0.2])
+    made[1].write_bytes(takings.jpeg(1, 322, 241))
+    takings.encode_all(parts, folder)
+    shown = takings.pictures(takings.concatenate(parts, tmp_path / "open.mp4"))[1]
     assert min(shown[:4].mean(), shown[-4:].mean(), shown[:, :4].mean(), shown[:, -4:].mean()) > 60
 
 
@@ -148,19 +148,19 @@ def test_a_picture_that_cannot_be_decoded_is_left_out_and_counted(
     parts: Parts, folder: Path, tmp_path: Path, where: int
 ) -> None:
     at_s = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    footage.film(folder, at_s)[where].write_bytes(b"\xff\xd8\xff\xe0 nothing of a picture")
-    progress = footage.encode_all(parts, folder)
+    takings.film(folder, at_s)[where].write_bytes(b"\xff\xd8\xff\xe0 nothing of a picture")
+    progress = takings.encode_all(parts, folder)
     assert (progress.frames, progress.left_out) == (5, 1)
     kept = [number for number in range(6) if number != where]
-    video = footage.concatenate(parts, tmp_path / "open.mp4")
-    assert footage.seconds(footage.probe(video)) == pytest.approx([at_s[n] - at_s[kept[0]] for n in kept], abs=0.001)
-    assert max(footage.differences(footage.pictures(video), kept)) < 4
+    video = takings.concatenate(parts, tmp_path / "open.mp4")
+    assert takings.seconds(takings.probe(video)) == pytest.approx([at_s[n] - at_s[kept[0]] for n in kept], abs=0.001)
+    assert max(takings.differences(takings.pictures(video), kept)) < 4
 
 
 def test_without_any_picture_there_is_no_part(parts: Parts, folder: Path) -> None:
-    for path in footage.film(folder, [0, 0.2]):
+    for path in takings.film(folder, [0, 0.2]):
         path.write_bytes(b"")
-    progress = footage.encode_all(parts, folder)
+    progress = takings.encode_all(parts, folder)
     assert (progress.frames, progress.left_out, progress.next_number) == (0, 2, 0)
     assert not parts.files()
     assert not parts.pieces()
@@ -168,7 +168,7 @@ def test_without_any_picture_there_is_no_part(parts: Parts, folder: Path) -> Non
 
 
 def test_pictures_go_only_once_they_are_encoded(parts: Parts, folder: Path) -> None:
-    made = footage.film(folder, IRREGULAR_S)
+    made = takings.film(folder, IRREGULAR_S)
     chunk = cut(made, linked_until=START + 9, is_over=False, part_s=5)
     assert chunk is not None
     encode.encode(parts, chunk, FASTEST)
@@ -193,27 +193,27 @@ def test_killed_at_any_step_it_is_repeated_without_harm(
     def die(*_arguments: object) -> None:
         raise Killed
 
-    made = footage.film(folder, IRREGULAR_S)
+    made = takings.film(folder, IRREGULAR_S)
     chunk = cut(made, linked_until=0, is_over=True, part_s=5)
     assert chunk is not None
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(f"recordings.{killed_in}", die)
         encode.encode(parts, chunk, FASTEST)
     encode.unencoded(parts, made)
-    progress = footage.encode_all(parts, folder)
+    progress = takings.encode_all(parts, folder)
     assert progress.frames == len(IRREGULAR_S)
-    told = footage.probe(footage.concatenate(parts, tmp_path / "open.mp4"))
-    assert footage.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
+    told = takings.probe(takings.concatenate(parts, tmp_path / "open.mp4"))
+    assert takings.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
     assert list(folder.iterdir()) == []
     assert sorted(path.name for path in parts.folder.iterdir()) == ["0000.m4s", "0001.m4s", "0002.m4s", "state.json"]
 
 
 def test_links_of_encoded_pictures_and_late_ones_go(parts: Parts, folder: Path) -> None:
-    made = footage.film(folder, [0, 1, 2, 3])
+    made = takings.film(folder, [0, 1, 2, 3])
     chunk = cut(made[:2], linked_until=0, is_over=True, part_s=5)
     assert chunk is not None
     encode.encode(parts, chunk, FASTEST)
-    late = footage.film(folder, [0.5])
+    late = takings.film(folder, [0.5])
     assert encode.unencoded(parts, late + made[2:]) == made[2:]
     assert sorted(folder.iterdir()) == made[2:]
 
@@ -222,10 +222,10 @@ def test_links_of_encoded_pictures_and_late_ones_go(parts: Parts, folder: Path) 
 def test_a_full_disk_costs_no_picture_and_leaves_nothing_half_written(
     parts: Parts, folder: Path, tmp_path: Path, room: float
 ) -> None:
-    footage.film(tmp_path / "again", IRREGULAR_S)
+    takings.film(tmp_path / "again", IRREGULAR_S)
     again = Parts(tmp_path / "again-parts")
-    footage.encode_all(again, tmp_path / "again", part_s=60)
-    made = footage.film(folder, IRREGULAR_S)
+    takings.encode_all(again, tmp_path / "again", part_s=60)
+    made = takings.film(folder, IRREGULAR_S)
     chunk = cut(made, linked_until=0, is_over=True, part_s=60)
     assert chunk is not None
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -237,4 +237,4 @@ def test_a_full_disk_costs_no_picture_and_leaves_nothing_half_written(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert sorted(folder.iterdir()) == made
     assert list(parts.folder.iterdir()) == []
-    assert footage.encode_all(parts, folder).frames == len(IRREGULAR_S)
+    assert takings.encode_all(parts, folder).frames == len(IRREGULAR_S)

@@ -12,16 +12,16 @@ from cameras import images
 from recordings import finish, poster
 from recordings.finish import NothingToKeep
 from recordings.parts import Parts, boxes
-from tests.recordings import footage
-from tests.recordings.footage import IRREGULAR_S, START
+from tests.recordings import takings
+from tests.recordings.takings import IRREGULAR_S, START
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     """Three of them."""
     made = Parts(tmp_path / "parts")
-    footage.film(tmp_path / "pictures", IRREGULAR_S)
-    assert footage.encode_all(made, tmp_path / "pictures").next_number == 3
+    takings.film(tmp_path / "pictures", IRREGULAR_S)
+    assert takings.encode_all(made, tmp_path / "pictures").next_number == 3
     return made
 
 
@@ -36,11 +36,11 @@ def test_a_clip_lies_by_camera_and_day_under_its_first_pictures_time() -> None:
 
 def test_the_clip_is_h264_with_moov_first_and_true_times(parts: Parts, clip: Path) -> None:
     finish.finish(parts, clip)
-    told = footage.probe(clip)
+    told = takings.probe(clip)
     stream = told["streams"][0]
     assert (stream["codec_name"], stream["pix_fmt"]) == ("h264", "yuv420p")
     assert (stream["width"], stream["height"], stream["nb_frames"]) == (160, 120, str(len(IRREGULAR_S)))
-    assert footage.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
+    assert takings.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
     assert float(told["format"]["duration"]) == pytest.approx(IRREGULAR_S[-1], abs=0.2)
     names = [name for name, _offset, _size in boxes(clip)]
     assert names.index("moov") < names.index("mdat")
@@ -49,7 +49,7 @@ def test_the_clip_is_h264_with_moov_first_and_true_times(parts: Parts, clip: Pat
 
 def test_the_clip_shows_what_was_captured(parts: Parts, clip: Path) -> None:
     finish.finish(parts, clip)
-    assert max(footage.differences(footage.pictures(clip), range(len(IRREGULAR_S)))) < 4
+    assert max(takings.differences(takings.pictures(clip), range(len(IRREGULAR_S)))) < 4
 
 
 def test_size_and_hash_are_those_of_the_file(parts: Parts, clip: Path) -> None:
@@ -70,22 +70,22 @@ def test_made_again_it_is_the_same_to_the_last_bit(parts: Parts, clip: Path) -> 
 
 def test_a_long_clip_of_many_pictures_has_room_for_its_index(tmp_path: Path, clip: Path) -> None:
     """Every interval differs from the one before, which is what an index takes the most room for."""
-    footage.film(tmp_path / "many", [number / 30 + (number % 2) * 0.01 for number in range(1_500)], size_wh=(16, 16))
+    takings.film(tmp_path / "many", [number / 30 + (number % 2) * 0.01 for number in range(1_500)], size_wh=(16, 16))
     parts = Parts(tmp_path / "parts")
-    footage.encode_all(parts, tmp_path / "many", part_s=10)
+    takings.encode_all(parts, tmp_path / "many", part_s=10)
     finish.finish(parts, clip)
-    assert footage.probe(clip)["streams"][0]["nb_frames"] == "1500"
+    assert takings.probe(clip)["streams"][0]["nb_frames"] == "1500"
 
 
 @pytest.mark.parametrize("at_s", [(0.0,), (0.0, 0.2, 0.4)])
 def test_a_clip_shorter_than_its_strip_has_one_all_the_same(
     tmp_path: Path, clip: Path, at_s: tuple[float, ...]
 ) -> None:
-    footage.film(tmp_path / "few", at_s)
+    takings.film(tmp_path / "few", at_s)
     parts = Parts(tmp_path / "parts")
-    footage.encode_all(parts, tmp_path / "few")
+    takings.encode_all(parts, tmp_path / "few")
     finish.finish(parts, clip)
-    assert len(footage.pictures(clip)) == len(at_s)
+    assert len(takings.pictures(clip)) == len(at_s)
     assert images.size_of(poster.strip_of(clip).read_bytes()) == (1_600, 120)
 
 
@@ -93,7 +93,7 @@ def test_poster_and_strip_show_the_clip(parts: Parts, clip: Path) -> None:
     finish.finish(parts, clip)
     shown = images.decode_bgr(poster.poster_of(clip).read_bytes())
     assert shown.shape == (120, 160, 3)
-    assert min(footage.differences([shown] * len(IRREGULAR_S), range(len(IRREGULAR_S)))) < 5
+    assert min(takings.differences([shown] * len(IRREGULAR_S), range(len(IRREGULAR_S)))) < 5
     strip = images.decode_bgr(poster.strip_of(clip).read_bytes())
     assert strip.shape == (120, 1_600, 3)
     tiles = [strip[:, left : left + 160] for left in range(0, 1_600, 160)]
@@ -101,13 +101,13 @@ def test_poster_and_strip_show_the_clip(parts: Parts, clip: Path) -> None:
     for number, tile in enumerate(tiles):
         at = 13.1 * (number + 0.5) / 10
         expected = max(n for n, time in enumerate(IRREGULAR_S) if time <= at)
-        assert footage.differences([tile], [expected])[0] < 6
+        assert takings.differences([tile], [expected])[0] < 6
 
 
 def test_a_part_that_a_power_cut_has_spoilt_is_left_out(parts: Parts, clip: Path) -> None:
     parts.files()[1].write_bytes(b"\0" * 3_000)
     finish.finish(parts, clip)
-    told = footage.seconds(footage.probe(clip))
+    told = takings.seconds(takings.probe(clip))
     assert 0 < len(told) < len(IRREGULAR_S)
     assert told[-1] == pytest.approx(IRREGULAR_S[-1], abs=0.001)  # Nothing moves into the gap.
 

@@ -18,8 +18,8 @@ from recordings.models import Recording, Seal
 from recordings.parts import Parts
 from recordings.takes import Take, TakeFolder
 from recordings.worker import stopping
-from tests.recordings import footage
-from tests.recordings.footage import IRREGULAR_S, START
+from tests.recordings import takings
+from tests.recordings.takings import IRREGULAR_S, START
 
 pytestmark = pytest.mark.django_db
 State = Recording.State
@@ -65,7 +65,7 @@ def taken(camera_x: Camera) -> Taken:
         take = replace(take, **changes)  # type: ignore[arg-type]
         folder = takes.folder_of(camera_x.pk, take.id)
         folder.make()
-        footage.film(folder.path / "pictures", at_s)
+        takings.film(folder.path / "pictures", at_s)
         folder.write(take)
         (rows.finish if take.is_over else rows.save)(take, first_at=START)
         return folder
@@ -96,8 +96,8 @@ def assert_ready(folder: TakeFolder, settings: Settings) -> Recording:
     stem = Path(row.path).stem
     assert files(settings) == [f"{stem}.jpg", f"{stem}.mp4", f"{stem}.strip.jpg"]
     assert not folder.path.exists()
-    told = footage.probe(Path(settings.RECORDINGS_DIR) / row.path)
-    assert footage.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
+    told = takings.probe(Path(settings.RECORDINGS_DIR) / row.path)
+    assert takings.seconds(told) == pytest.approx(IRREGULAR_S, abs=0.001)
     assert int(told["format"]["size"]) == row.size
     return row
 

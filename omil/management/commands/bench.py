@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-PARTS = ("pipeline", "latency", "gate", "ingest")
+PARTS = ("pipeline", "latency", "gate", "ingest", "recording")
 
 
 class Command(BaseCommand):
-    help = "Measures pipeline, latency, gate and ingest against the bare model on this machine."
+    help = "Measures pipeline, latency, gate, ingest and recording on this machine."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
