@@ -11,7 +11,6 @@ urlpatterns = [
     path("recordings/", views.recording_list, name="list"),
     path("recordings/timeline.json", views.timeline_json, name="timeline"),
     path("recordings/alarm.json", alarm.alarm, name="alarm"),
-    path("recordings/alarm.json", alarm.alarm, name="alarm"),
     path("recordings/export/", acts.export, name="export"),
     path("recordings/export/<uuid:id_>/", acts.export_page, name="export-page"),
     path("recordings/export/<uuid:id_>/film.mp4", files.export_file, name="export-file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,12 @@ from accounts.models import Membership, Role, Unit, User
 from cameras import enrolment
 from cameras.models import Camera, CoverageMinute, Device, Enrolment
 from detections.models import Visit
+from recordings import audit, evidence
+from recordings.models import AuditEntry, Export, Recording, Seal
+from recordings import audit, evidence
+from recordings.models import AuditEntry, Recording, RecordingRules, Seal
 
+CLIP = b"what happened before the camera of X"
 PICTURE = b"\xff\xd8 what the camera of X saw"
 STREAM = "ab" * 16
 
@@ -40,6 +46,8 @@ class World:
     rows: dict[str, models.Model]
     camera_y: Camera
     visit_y: Visit
+    recording: Recording
+    export: Export
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def client(self, role: str) -> Client:
@@ -60,7 +68,8 @@ class World:
     @property
     def marks(self) -> list[bytes]:
         """What only somebody of unit X may read, wherever it stands."""
-        words = [self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
+        words = [self.camera.name, self.camera.slug, str(self.visit.pk), str(self.recording.pk), self.device.label]
+        words += [str(self.rows["recording"].pk), CLIP.decode()]
         words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
         return [PICTURE, *(word.encode() for word in words)]
 
@@ -85,22 +94,29 @@ def make_world() -> World:
     }
     attempt = {"username": "odette", "ip_address": "10.0.0.1", "user_agent": "x", "path_info": "/login/"}
     visit, visit_y = (_visit(of) for of in (camera, camera_y))
+    recording, export = _recording(camera), _export(camera, users["operator"])
+    audit_entry = audit.note(users["operator"], AuditEntry.Action.VIEWED, recording)
     rows: dict[str, models.Model] = {
         "user": users["operator"],
         "unit": unit,
         "membership": users["operator"].memberships.get(),
         "camera": camera,
         "visit": visit,
+        **_recorded(camera, users["operator"]),
         "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
         "accesslog": AccessLog.objects.create(**attempt),
         "accessfailurelog": AccessFailureLog.objects.create(**attempt),
     }
     CoverageMinute.objects.create(camera=camera, minute=timezone.now().replace(second=0, microsecond=0), received=1)
-    path = Path(settings.MEDIA_ROOT) / visit.picture
-    path.parent.mkdir(parents=True)
-    path.write_bytes(PICTURE)
+    films = [Path(settings.RECORDINGS_DIR) / recording.path, Path(settings.EXPORTS_DIR) / export.path]
+    stills = [films[0].with_suffix(suffix) for suffix in (".jpg", ".strip.jpg")]
+    for path in [Path(settings.MEDIA_ROOT) / visit.picture, *films, *stills]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PICTURE)
     device, token = redeemed.device, redeemed.token
-    return World(unit, camera, device, token, link_token, visit, users, rows, camera_y, visit_y).log_in()
+    return World(
+        unit, camera, device, token, link_token, visit, users, rows, camera_y, visit_y, recording, export
+    ).log_in()
 
 
 def _token(link: enrolment.Link) -> str:
@@ -127,9 +143,44 @@ def _visit(camera: Camera) -> Visit:
     )
 
 
+def _recorded(camera: Camera, user: User) -> dict[str, models.Model]:
+    """A clip with its seal, and an entry of somebody who has looked at it."""
+    now = timezone.now()
+    path = f"{camera.pk}/{now:%Y/%m/%d/%H%M%SZ}-clip.mp4"
+    times = {"start": now - timedelta(minutes=1), "end": now}
+    clip = Recording.objects.create(camera=camera, state=Recording.State.READY, path=path, size=len(CLIP), **times)
+    file = Path(settings.RECORDINGS_DIR) / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(CLIP)
+    sealed = evidence.seal(clip, hashlib.sha256(CLIP).hexdigest())
+    return {"recording": clip, "seal": sealed, "auditentry": audit.note(user, AuditEntry.Action.VIEWED, clip)}
+
+
+def _recording(camera: Camera) -> Recording:
+    now = timezone.now()
+    return Recording.objects.create(
+        camera=camera,
+        state=Recording.State.READY,
+        start=now - timedelta(minutes=1),
+        end=now - timedelta(seconds=30),
+        path=f"{camera.pk}/clip.mp4",
+        size=len(PICTURE),
+    )
+
+
+def _export(camera: Camera, user: User) -> Export:
+    now = timezone.now()
+    export = Export(user=user, camera=camera, start=now - timedelta(minutes=1), end=now, state=Export.State.READY)
+    export.path = f"{export.pk}.mp4"
+    export.save()
+    return export
+
+
 def fingerprint() -> dict[str, list[dict[str, object]]]:
     """Every row that a page could change, less what a mere look may change."""
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
+    kinds += [Recording, Export, Seal]
+    kinds += [Recording, RecordingRules, Seal]  # Looking at a clip may leave an AuditEntry.
     kinds += [Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "logout_time"}
     return {

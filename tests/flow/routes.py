@@ -30,6 +30,7 @@ def address(pattern: str, world: World) -> str:
     places = {
         "<slug:slug>": world.camera.slug,
         "<uuid:visit_id>": str(world.visit.pk),
+        "<uuid:id_>": str(world.export.pk if "/export/" in pattern else world.recording.pk),
         "<str:token>": world.link_token,
         "<path:object_id>": str(row.pk) if row else "",
         "<id>": str(row.pk) if row else "",
@@ -39,8 +40,11 @@ def address(pattern: str, world: World) -> str:
     }
     for place, value in places.items():
         pattern = pattern.replace(place, value)
-    asked = "?app_label=accounts&model_name=membership&field_name=user" if "autocomplete" in pattern else ""
-    return f"/{pattern}{asked}"
+    asked = {
+        "admin/autocomplete/": "?app_label=accounts&model_name=membership&field_name=user",
+        "recordings/timeline.json": f"?camera={world.camera.slug}&from=1790000000&to=1790003600",
+    }
+    return f"/{pattern}{asked.get(pattern, '')}"
 
 
 def form_of(world: World) -> dict[str, object]:
@@ -56,6 +60,9 @@ def form_of(world: World) -> dict[str, object]:
         "action": "disable",
         "_selected_action": [world.camera.pk],
         "language": "ko",
+        "camera": world.camera.slug,
+        "start": "2026-03-04T12:00",
+        "end": "2026-03-04T13:00",
         "old_password": "x",
         **dict.fromkeys(("password1", "password2", "new_password1", "new_password2"), secret),
         "usable_password": "true",
@@ -71,6 +78,8 @@ def outcome(response: HttpResponseBase) -> str:
         return "change"
     if path.startswith("/capture/"):
         return "page" if path != "/capture/" else "capture"
+    if path.startswith("/recordings/"):
+        return "film" if "/export/" in path else "clip" if path != "/recordings/" else "clips"
     names = {"/": "home", "/login/": "login", "/signup/pending/": "pending", "/password/": "password"}
     names |= {"/admin/": "index", "/admin/login/": "door", "/admin/password_change/done/": "done"}
     return names.get(path, "list" if path.startswith("/admin/") else path)
@@ -102,6 +111,23 @@ ROUTES: dict[str, tuple[str, str]] = {
     "visits/": ("login login login capture 200 200 200 200 200 200", "405"),
     "visits/<uuid:visit_id>/": ("login login login capture 200 200 200 200 404 404", "405"),
     "visits/<uuid:visit_id>/picture.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
+    "recordings/": ("login login login capture 200 200 200 200 200 200", "405"),
+    "recordings/timeline.json": ("login login login capture 200 200 200 200 404 404", "405"),
+    "recordings/alarm.json": ("login login login capture 200 200 200 200 200 200", "405"),
+    "recordings/export/": (
+        "login login login capture 200 200 200 200 200 200",
+        "login login login capture film* film* film* film* 200 200",
+    ),
+    "recordings/export/<uuid:id_>/": ("login login login capture 200 404 404 404 404 404", "405"),
+    "recordings/export/<uuid:id_>/film.mp4": ("login login login 404 200 404 404 404 404 404", "405"),
+    "recordings/<uuid:id_>/": ("login login login capture 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/video.mp4": ("login login login 404 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/download/": ("login login login 404 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/poster.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/strip.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/frames.json": ("login login login capture 200 200 200 200 404 404", "405"),
+    "recordings/<uuid:id_>/keep/": ("405", "login login login capture clip* clip* clip* clip* 404 404"),
+    "recordings/<uuid:id_>/delete/": ("405", "login login login capture clip clips* clip clips* 404 404"),
     "admin/": ("200", "200"),
     "admin/login/": (
         "login login login 404 404 index index index 404 index",
@@ -148,6 +174,25 @@ ROUTES: dict[str, tuple[str, str]] = {
     "admin/detections/visit/<path:object_id>/delete/": ("200 403 200 index", "list* 403 list* index"),
     "admin/detections/visit/<path:object_id>/change/": ("200 403 200 index", "list 403 list index"),
     "admin/detections/visit/<path:object_id>/": ("change", "change"),
+    "recordings/alarm.json": ("login login login capture 200 200 200 200 200 200", "405"),
+    "admin/recordings/recording/": ("200 403 200 200", "list 403 list list"),
+    "admin/recordings/recording/add/": ("403", "403"),
+    "admin/recordings/recording/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/recordings/recording/<path:object_id>/delete/": ("200 403 200 index", "list* 403 list* index"),
+    "admin/recordings/recording/<path:object_id>/change/": ("200 403 200 index", "list 403 list index"),
+    "admin/recordings/recording/<path:object_id>/": ("change", "change"),
+    "admin/recordings/seal/": ("200 403 200 200", "200 403 200 200"),
+    "admin/recordings/seal/add/": ("403", "403"),
+    "admin/recordings/seal/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/recordings/seal/<path:object_id>/delete/": ("403", "403"),
+    "admin/recordings/seal/<path:object_id>/change/": ("200 403 200 index", "403"),
+    "admin/recordings/seal/<path:object_id>/": ("change", "change"),
+    "admin/recordings/auditentry/": ("200 403 200 200", "200 403 200 200"),
+    "admin/recordings/auditentry/add/": ("403", "403"),
+    "admin/recordings/auditentry/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
+    "admin/recordings/auditentry/<path:object_id>/delete/": ("403", "403"),
+    "admin/recordings/auditentry/<path:object_id>/change/": ("200 403 200 index", "403"),
+    "admin/recordings/auditentry/<path:object_id>/": ("change", "change"),
     "admin/<app_label>/": ("200 404 200 200", "200 404 200 200"),
     "admin/<anything>": ("404", "404"),
     "healthz": ("503", "405"),
