@@ -140,8 +140,9 @@ def test_cameras_are_switched_off_and_on_from_the_list(as_alice: Client, camera_
 def test_a_camera_is_added_to_ones_own_unit(as_alice: Client, camera_x: Camera, camera_y: Camera) -> None:
     assertNotContains(as_alice.get(ADD), "Unit Y")
     assertContains(as_alice.post(ADD, form(unit=camera_y.unit_id, name="New")), "errorlist")
-    assertRedirects(as_alice.post(ADD, form(unit=camera_x.unit_id, name="새 문", target_fps="2")), LIST)
+    response = as_alice.post(ADD, form(unit=camera_x.unit_id, name="새 문", target_fps="2"))
     camera = Camera.objects.get(name="새 문")
+    assertRedirects(response, address(camera))  # Where the enrolment link is made.
     assert (camera.slug, camera.kind, camera.target_fps, camera.unit) == ("sae-mun", "browser", 2, camera_x.unit)
     assertContains(as_alice.post(ADD, form(unit=camera_x.unit_id, name="새 문")), "already has a camera of this name")
 
