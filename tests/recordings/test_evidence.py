@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
 from cameras.models import Camera
 from recordings import evidence, keeping, storage
@@ -42,7 +44,7 @@ def test_a_clip_is_sealed_once_and_never_as_other_bytes(camera_x: Camera) -> Non
 
 def test_a_clip_that_is_not_ready_after_all_takes_no_number(camera_x: Camera) -> None:
     clip = put(camera_x, is_sealed=False)
-    with pytest.raises(RuntimeError), evidence.transaction.atomic():
+    with pytest.raises(RuntimeError), transaction.atomic():
         evidence.seal(clip, "1" * 64)
         raise RuntimeError
     assert put(camera_x).number == 1
@@ -113,7 +115,7 @@ def test_a_file_and_its_seal_changed_together_are_found_by_the_chain(camera_x: C
     clip = put(camera_x, days=1)
     put(camera_x)
     file_of(clip).write_bytes(b"other")
-    sha256 = evidence.hashlib.sha256(b"other").hexdigest()
+    sha256 = hashlib.sha256(b"other").hexdigest()
     Recording.objects.filter(pk=clip.pk).update(sha256=sha256)
     Seal.objects.filter(recording_id=clip.pk).update(sha256=sha256)
     assert kinds() == ["chain"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_what_the_file_system_says(
     storage.look()
     # bsize, frsize, blocks, bfree, bavail, files, ffree, favail, flag, namemax
     told = os.statvfs_result((1, 1, 10_000, free, free, 100, names, names, flags, 255))
-    monkeypatch.setattr(storage.os, "statvfs", lambda _path: told)
+    monkeypatch.setattr(os, "statvfs", lambda _path: told)
     assert storage.look().problem == problem
 
 
@@ -109,13 +110,13 @@ def test_an_error_is_a_problem_and_is_not_raised(monkeypatch: pytest.MonkeyPatch
         raise OSError(number, os.strerror(number))
 
     storage.look()
-    monkeypatch.setattr(storage.os, "statvfs", refuse)
+    monkeypatch.setattr(os, "statvfs", refuse)
     assert storage.look().problem == problem
 
 
 def test_pages_ask_the_disk_once_in_two_seconds(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(storage.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     assert storage.state().problem == ""
     root.rename(tmp_path / "away")
     clock[0] += 1.9
