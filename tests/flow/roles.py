@@ -19,9 +19,7 @@ from cameras import enrolment
 from cameras.models import Camera, CoverageMinute, Device, Enrolment
 from detections.models import Visit
 from recordings import audit, evidence
-from recordings.models import AuditEntry, Export, Recording, Seal
-from recordings import audit, evidence
-from recordings.models import AuditEntry, Recording, RecordingRules, Seal
+from recordings.models import AuditEntry, Export, Recording, RecordingRules, Seal
 
 CLIP = b"what happened before the camera of X"
 PICTURE = b"\xff\xd8 what the camera of X saw"
@@ -46,7 +44,6 @@ class World:
     rows: dict[str, models.Model]
     camera_y: Camera
     visit_y: Visit
-    recording: Recording
     export: Export
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -68,7 +65,7 @@ class World:
     @property
     def marks(self) -> list[bytes]:
         """What only somebody of unit X may read, wherever it stands."""
-        words = [self.camera.name, self.camera.slug, str(self.visit.pk), str(self.recording.pk), self.device.label]
+        words = [self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
         words += [str(self.rows["recording"].pk), CLIP.decode()]
         words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
         return [PICTURE, *(word.encode() for word in words)]
@@ -94,8 +91,7 @@ def make_world() -> World:
     }
     attempt = {"username": "odette", "ip_address": "10.0.0.1", "user_agent": "x", "path_info": "/login/"}
     visit, visit_y = (_visit(of) for of in (camera, camera_y))
-    recording, export = _recording(camera), _export(camera, users["operator"])
-    audit_entry = audit.note(users["operator"], AuditEntry.Action.VIEWED, recording)
+    export = _export(camera, users["operator"])
     rows: dict[str, models.Model] = {
         "user": users["operator"],
         "unit": unit,
@@ -108,15 +104,11 @@ def make_world() -> World:
         "accessfailurelog": AccessFailureLog.objects.create(**attempt),
     }
     CoverageMinute.objects.create(camera=camera, minute=timezone.now().replace(second=0, microsecond=0), received=1)
-    films = [Path(settings.RECORDINGS_DIR) / recording.path, Path(settings.EXPORTS_DIR) / export.path]
-    stills = [films[0].with_suffix(suffix) for suffix in (".jpg", ".strip.jpg")]
-    for path in [Path(settings.MEDIA_ROOT) / visit.picture, *films, *stills]:
+    for path in (Path(settings.MEDIA_ROOT) / visit.picture, Path(settings.EXPORTS_DIR) / export.path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(PICTURE)
     device, token = redeemed.device, redeemed.token
-    return World(
-        unit, camera, device, token, link_token, visit, users, rows, camera_y, visit_y, recording, export
-    ).log_in()
+    return World(unit, camera, device, token, link_token, visit, users, rows, camera_y, visit_y, export).log_in()
 
 
 def _token(link: enrolment.Link) -> str:
@@ -151,21 +143,10 @@ def _recorded(camera: Camera, user: User) -> dict[str, models.Model]:
     clip = Recording.objects.create(camera=camera, state=Recording.State.READY, path=path, size=len(CLIP), **times)
     file = Path(settings.RECORDINGS_DIR) / path
     file.parent.mkdir(parents=True)
-    file.write_bytes(CLIP)
+    for each in (file, file.with_suffix(".jpg"), file.with_suffix(".strip.jpg")):
+        each.write_bytes(CLIP)
     sealed = evidence.seal(clip, hashlib.sha256(CLIP).hexdigest())
     return {"recording": clip, "seal": sealed, "auditentry": audit.note(user, AuditEntry.Action.VIEWED, clip)}
-
-
-def _recording(camera: Camera) -> Recording:
-    now = timezone.now()
-    return Recording.objects.create(
-        camera=camera,
-        state=Recording.State.READY,
-        start=now - timedelta(minutes=1),
-        end=now - timedelta(seconds=30),
-        path=f"{camera.pk}/clip.mp4",
-        size=len(PICTURE),
-    )
 
 
 def _export(camera: Camera, user: User) -> Export:
@@ -179,8 +160,7 @@ def _export(camera: Camera, user: User) -> Export:
 def fingerprint() -> dict[str, list[dict[str, object]]]:
     """Every row that a page could change, less what a mere look may change."""
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
-    kinds += [Recording, Export, Seal]
-    kinds += [Recording, RecordingRules, Seal]  # Looking at a clip may leave an AuditEntry.
+    kinds += [Recording, RecordingRules, Export, Seal]  # Looking at a clip may leave an AuditEntry.
     kinds += [Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "logout_time"}
     return {
