@@ -28,7 +28,7 @@ from recordings.takes import Take, TakeFolder
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.5
-ROW_EVERY_S = 5.0  # How often a clip that only grows is written to the database.
+ROW_EVERY_S = 10.0  # How often a clip that only grows is written to the database.
 RULES_EVERY_S = 2.0
 WATCH_EVERY_S = 5.0
 EXPIRE_EVERY_S = 30.0
