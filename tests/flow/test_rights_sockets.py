@@ -150,7 +150,7 @@ async def test_every_message_of_the_live_socket_asks_for_the_users_own_cameras_o
 
 
 async def happen(camera: Camera, seq: int) -> None:
-    """All that a camera's viewers are ever told: a picture, its boxes, a visit and the camera's state."""
+    """All that a camera's viewers are ever told: a picture, its boxes, a visit, the camera's state and a clip."""
     now = time.time()
     live.publish(Frame(camera.pk, STREAM, seq, now, now, PICTURE), admitted=False)
     layer, about = get_channel_layer(), {"camera": camera.slug}
@@ -160,6 +160,7 @@ async def happen(camera: Camera, seq: int) -> None:
         {"type": "camera.frame", **about, "stream": STREAM, "tracks": tracks, "visits": []},
         {"type": "camera.visit", **about, "visit": visit},
         {"type": "camera.status", **about, "status": {"type": "camera", **about, "name": camera.name}},
+        {"type": "camera.recording", **about, "recording": {"type": "recording", **about, "event": "started"}},
     ):
         await layer.group_send(camera_group(camera.pk), message)
 
@@ -182,7 +183,7 @@ async def test_what_happens_before_a_camera_is_heard_by_those_who_may_watch_it(w
             await happen(camera, 7)
             every = await asyncio.gather(*(wire.rest(SILENCE_S) for wire in wires.values()))
             for role, heard in zip(wires, every, strict=True):
-                expected = ["camera", "picture", "tracks", "visit"] if camera in own[role] else []
+                expected = ["camera", "picture", "recording", "tracks", "visit"] if camera in own[role] else []
                 assert (role, camera.slug, kinds(heard)) == (role, camera.slug, expected)
 
 
@@ -290,9 +291,9 @@ async def watch_until(world: World, end: Callable[[World], object]) -> str:
     async with AsyncExitStack() as stack:
         wire = await live_socket(stack, world, "operator")
         wire.send({"type": "watch", "cameras": [world.camera.slug], "pictures": True})
-        assert kinds(await wire.rest(SILENCE_S)) == ["camera", "visit"]
+        assert kinds(await wire.rest(SILENCE_S)) == ["camera", "recording", "visit"]
         await happen(world.camera, 1)
-        assert kinds(await wire.rest(SILENCE_S)) == ["camera", "picture", "tracks", "visit"]
+        assert kinds(await wire.rest(SILENCE_S)) == ["camera", "picture", "recording", "tracks", "visit"]
         wire.send({"type": "ack", "camera": world.camera.slug, "seq": 1})
         await elsewhere(end, world)
         heard = await end_of(wire)

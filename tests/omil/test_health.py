@@ -72,6 +72,19 @@ def test_an_operator_learns_no_more_than_a_stranger(client: Client, well: None, 
     assert all(isinstance(part, str) for part in told(client)[1]["parts"].values())
 
 
+def test_a_recorder_that_is_silent_is_down(client: Client, well: None, settings: Settings) -> None:
+    (settings.RUN_DIR / "recorder.json").write_text(f'{{"at": {time.time() - 6}}}')
+    assert told(client)[1]["parts"]["recorder"] == "down"
+    (settings.RUN_DIR / "recorder.json").unlink()
+    assert told(client)[0] == 503
+
+
+def test_clips_that_wait_for_a_media_worker_are_no_disaster(client: Client, well: None, settings: Settings) -> None:
+    settings.MEDIA_WORKERS = 2
+    code, body = told(client)
+    assert (code, body["parts"]["media"], body["status"]) == (200, "degraded", "degraded")
+
+
 def test_superusers_see_figures(client: Client, well: None, root: User) -> None:
     client.force_login(root)
     parts = told(client)[1]["parts"]

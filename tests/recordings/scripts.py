@@ -66,7 +66,7 @@ class Script:
 
     def _run(self, seconds: float, kind: Kind, **more: object) -> Script:
         for _ in range(round(seconds * FPS)):
-            self.add(kind, self.now, **more)
+            self.add(kind, self.now, received_at=None, **more)
             self.now = round(self.now + 1 / FPS, 3)
         return self
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cameras.entries import Kind
-from recordings.rule import Decider, Rules
+from cameras.entries import Entry, Kind
+from recordings.rule import Cut, Decider, Rules
 from tests.recordings.scripts import START, Clip, Script, as_waiting, clips, cuts_of, spans
 
 # What the log tells once a second is over: at five pictures a second the last of ten seconds is at 9.8.
@@ -239,7 +239,7 @@ def test_clips_of_two_cameras_and_two_moments_have_ids_of_their_own() -> None:
     assert len(ids) == 4
 
 
-def _all(decider: Decider, entries: list) -> list:
+def _all(decider: Decider, entries: list[Entry]) -> list[Cut]:
     for entry in entries:
         decider.take(entry, is_overdue=True)
     return decider.cuts
