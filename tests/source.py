@@ -58,6 +58,7 @@ class Source:
     cookies: dict[str, str]
     shots: list[Shot]
     stream: str = STREAM
+    most_under_way: int = 8  # With one alone nothing overtakes a busy picture, so that each is taken in the end.
     verdicts: dict[int, str] = field(default_factory=dict)
     acks: list[dict[str, Any]] = field(default_factory=list)
     acked_at: list[float] = field(default_factory=list)
@@ -76,6 +77,10 @@ class Source:
                 except (OSError, ConnectionClosed, InvalidHandshake):
                     await asyncio.sleep(RETRY_S)
 
+    @property
+    def _room(self) -> int:
+        return min(self.credit, self.most_under_way)
+
     async def _connect(self) -> None:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         async with connect(self.url, additional_headers={"Cookie": cookie}, max_size=None, open_timeout=5) as socket:
@@ -92,11 +97,11 @@ class Source:
         under_way: dict[int, Shot] = {}
         while waiting or under_way:
             now = time.monotonic() - self._started
-            while waiting and len(under_way) < self.credit and waiting[0].due_s <= now:
+            while waiting and len(under_way) < self._room and waiting[0].due_s <= now:
                 shot = waiting.pop(0)
                 under_way[shot.seq] = shot
                 await socket.send(header(shot.seq, shot.captured_at) + shot.jpeg)
-            pause = max(0.001, waiting[0].due_s - now) if waiting and len(under_way) < self.credit else 5.0
+            pause = max(0.001, waiting[0].due_s - now) if waiting and len(under_way) < self._room else 5.0
             try:
                 message = json.loads(await asyncio.wait_for(socket.recv(), pause))
             except TimeoutError:

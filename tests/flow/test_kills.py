@@ -53,7 +53,8 @@ class Stage:
         cookies = self.product.enrol(camera)
         url = f"ws://localhost:{self.product.port}/ws/capture/{camera['slug']}/"
         starts_at = round(time.time() - len(self.jpegs) / FPS * (1 - 1 / SPEED) - 2, 3)
-        source = Source(url, cookies, shots(self.jpegs, fps=FPS, starts_at=starts_at, speed=SPEED))
+        taken = shots(self.jpegs, fps=FPS, starts_at=starts_at, speed=SPEED)
+        source = Source(url, cookies, taken, most_under_way=1)
         asyncio.run(self._run(source, disturb))
         camera_id = self.camera_id(camera["slug"])
         self.product.wait_until(lambda: self._is_settled(camera_id), 20)
