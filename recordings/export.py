@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from pathlib import Path
 
 import redis
@@ -205,7 +206,7 @@ def stretches_of(export: Export) -> Iterator[tuple[Path, float, float]]:
         end__gt=export.start,
     )
     found = list(clips.order_by("start", "id")[:MOST_CLIPS])
-    for clip, following in zip(found, [*found[1:], None], strict=True):
+    for clip, following in zip_longest(found, found[1:]):
         until = min(export.end, following.start) if following else export.end
         since_s, until_s = ((moment - clip.start).total_seconds() for moment in (export.start, until))
         path = footage.file_of(clip)

@@ -138,6 +138,36 @@ def test_who_is_there_is_shown_until_they_leave(live: Live) -> None:
     assert live.page.locator("[data-there] .chip").count() == 0
 
 
+def recording_message(event: str, id_: str = VISIT) -> dict[str, Any]:
+    body = {
+        "id": id_,
+        "state": "recording",
+        "reason": "presence",
+        "start": NOW,
+        "end": NOW,
+        "max_people": 1,
+        "url": "/",
+    }
+    return {"type": "recording", "event": event, "camera": "gate-x", "recording": body}
+
+
+def test_the_tile_says_when_the_camera_is_being_recorded(live: Live) -> None:
+    mark, other = live.page.locator("[data-recording-mark]"), VISIT.replace("1", "2")
+    assert not mark.is_visible()
+    for event, id_, is_visible in [
+        ("started", VISIT, True),
+        ("started", other, True),
+        ("ended", VISIT, True),  # The other one goes on.
+        ("ready", VISIT, True),
+        ("ended", other, False),
+    ]:
+        live.say(recording_message(event, id_))
+        assert mark.is_visible() == is_visible
+    live.say(recording_message("started"))
+    live.page.evaluate("sockets.at(-1).drop(1006)")
+    assert not mark.is_visible()
+
+
 def test_the_feed_follows_a_visit_from_start_to_end(live: Live) -> None:
     assert live.page.locator("[data-feed-empty]").is_visible()
     item = live.page.locator(f'[data-visit="{VISIT}"]')
