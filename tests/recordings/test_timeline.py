@@ -121,7 +121,8 @@ def test_a_crowded_day_costs_no_more_queries_and_under_three_times_the_time(
 
     def lanes(day: str) -> object:
         at = datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
-        response = client.get("/recordings/timeline.json", {"camera": camera_x.slug, "from": str(at), "to": str(at + 86_400)})
+        query = {"camera": camera_x.slug, "from": str(at), "to": str(at + 86_400)}
+        response = client.get("/recordings/timeline.json", query)
         assert response.status_code == 200
         return response
 
