@@ -97,7 +97,7 @@ class Cutter:
 
     def _open(self, cut: Cut) -> None:
         folder = self._folder(cut.id)
-        with suppress(FileNotFoundError):  # It was open before this process began.
+        with suppress(FileNotFoundError, ValueError):  # It was open before this process began.
             self._takes[cut.id] = folder.read()
         known = self._takes.get(cut.id)
         if known is None:
@@ -188,7 +188,7 @@ class Cutter:
             if folder.id in known:
                 continue
             take = None
-            with suppress(FileNotFoundError, ValueError, TypeError):
+            with suppress(FileNotFoundError, ValueError):
                 take = folder.read()
             if take is None or not (take.is_over or take.is_confirmed):
                 folder.remove()
@@ -227,11 +227,15 @@ class Cutter:
     # --- Kept between two processes ---
 
     def _restore(self) -> tuple[Decider, dict[str, Any]]:
-        with suppress(FileNotFoundError):
+        try:
             raw = json.loads((self.spool.folder / NAME).read_bytes())
             if raw.pop("version") == VERSION:
                 return self._without_finished(rule.restored(self.camera_id, raw)), raw
             logger.warning("camera %d: the recorder's checkpoint is of another version", self.camera_id)
+        except FileNotFoundError:
+            pass
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # A power cut may leave it empty.
+            logger.error("camera %d: the recorder's checkpoint is damaged: %s", self.camera_id, error)
         return Decider(self.camera_id), {}
 
     def _without_finished(self, decider: Decider) -> Decider:

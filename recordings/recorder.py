@@ -73,9 +73,15 @@ class Recorder:
         close_old_connections()
         if self._rules is None or self._is_due(self._rules_at, RULES_EVERY_S):
             self._rules, self._rules_at = rows.read_rules(), self.now()
+        problem: Exception | None = None
         for cutter in list(self.cutters.values()):
-            for take, is_over in cutter.confirmed():
-                self._write_row(cutter, take, is_over=is_over)
+            try:
+                for take, is_over in cutter.confirmed():
+                    self._write_row(cutter, take, is_over=is_over)
+            except (Error, OSError) as error:  # One camera's trouble is not that of the others.
+                problem = error
+        if problem:
+            raise problem
 
     def _is_due(self, last: float, every_s: float) -> bool:
         return abs(self.now() - last) >= every_s  # Also after the clock was set back.
@@ -102,7 +108,7 @@ class Recorder:
         """
         is_watching = self._is_due(self._watched_at, WATCH_EVERY_S)
         for folder in takes.all_takes():
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ValueError):
                 take = folder.read()
                 if (take.is_over and is_watching) or (take.is_confirmed and _is_part_due(folder, take)):
                     bell.ring(take.camera_id, take.id)
@@ -164,8 +170,10 @@ def _repeat(stop: threading.Event, every_s: float, work: Callable[[], object]) -
         try:
             work()
             failed = ""
-        except (Error, OSError, redis.RedisError) as error:
+        except Exception as error:  # A thread that ended would be missed by nobody, until clips are.
             if str(error) != failed:
                 failed = str(error)
-                logger.error("%s failed and is tried again: %s", threading.current_thread().name, error)
+                expected = isinstance(error, Error | OSError | redis.RedisError)
+                name = threading.current_thread().name
+                logger.error("%s failed and is tried again: %s", name, error, exc_info=not expected)
         stop.wait(max(0.05, every_s - (time.monotonic() - began)))

@@ -62,8 +62,12 @@ class TakeFolder:
         self.parts.mkdir(exist_ok=True)
 
     def read(self) -> Take:
-        """Raises FileNotFoundError where the take is gone, or not yet described."""
-        return Take(**json.loads(self._take.read_bytes()))
+        """Raises FileNotFoundError where the take is gone, or not yet described, and ValueError where it is damaged."""
+        raw = json.loads(self._take.read_bytes())
+        try:
+            return Take(**raw)
+        except TypeError as error:
+            raise ValueError(f"{self._take} does not describe a take: {error}") from None
 
     def write(self, take: Take) -> None:
         """Replaces the description whole. Raises FileNotFoundError where the take is gone."""

@@ -414,6 +414,26 @@ def test_what_a_killed_recorder_began_and_the_next_would_not_is_ended(post: Post
     assert not half.path.exists()
 
 
+@pytest.mark.parametrize("left", [b"", b"{", b"[]", b'{"version": 9}', b'{"version": 1}'])
+def test_a_checkpoint_that_is_damaged_costs_no_clip(post: Post, left: bytes) -> None:
+    post.nobody(8).people(1, 8)
+    (post.spool.folder / cutter.NAME).write_bytes(left)
+    post.restart()
+    post.people(1, 4).nobody(12).settle()
+    assert post.spans() == [(3, 24.8, 110)]
+
+
+@pytest.mark.parametrize("left", [b"", b"{}"])
+def test_a_take_whose_description_is_damaged_is_described_anew(post: Post, left: bytes) -> None:
+    post.nobody(8).people(1, 8)
+    (folder,) = takes.folders_of(post.camera.pk)
+    (folder.path / "take.json").write_bytes(left)
+    post.restart()
+    post.recorder.ring()
+    post.people(1, 4).nobody(12).settle()
+    assert post.spans() == [(3, 24.8, 110)]
+
+
 # --- Rows and bells ---
 
 
