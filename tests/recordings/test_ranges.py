@@ -19,6 +19,7 @@ BODY = bytes(range(256)) * 1_000
 SIZE = len(BODY)
 CHANGED = datetime(2026, 3, 4, 12, 0, 0, 500_000, tzinfo=UTC)
 ETAG = '"abc"'
+pytestmark = pytest.mark.django_db  # Closing a response looks after the database's connection, where one is open.
 
 
 @pytest.fixture
