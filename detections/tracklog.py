@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TAIL_BYTES = 65_536
+CAPTURED_AT = '"captured_at":'
 
 
 class LoggedBox(NamedTuple):
@@ -71,10 +72,16 @@ class TrackLog:
             if first <= path.name <= last:
                 with path.open(encoding="utf-8") as file:
                     for line in file:
+                        if not start <= _captured_at(line) < end:
+                            continue
                         raw = json.loads(line)
-                        row = Row(**{**raw, "boxes": [LoggedBox(*box) for box in raw["boxes"]]})
-                        if start <= row.captured_at < end:
-                            yield row
+                        yield Row(**{**raw, "boxes": [LoggedBox(*box) for box in raw["boxes"]]})
+
+
+def _captured_at(line: str) -> float:
+    """Of a row that need not be parsed for it: most of an hour's rows are not those asked for."""
+    value = line[line.index(CAPTURED_AT) + len(CAPTURED_AT) :]
+    return float(value[: value.index(",")])
 
 
 def _mend(path: Path, *, before_n: int) -> None:

@@ -99,8 +99,9 @@ def expire(now: datetime) -> int:
     """Removes films older than a day, and files that belong to none."""
     gone, _by_kind = Export.objects.filter(created_at__lt=now - KEPT).delete()
     folder = Path(settings.EXPORTS_DIR)
-    known = {str(pk) for pk in Export.objects.values_list("pk", flat=True)}
-    for path in folder.iterdir() if folder.is_dir() else []:
+    files = list(folder.iterdir()) if folder.is_dir() else []
+    known = {str(pk) for pk in Export.objects.values_list("pk", flat=True)}  # A row is there before its file.
+    for path in files:
         if path.name.lstrip(".").partition(".")[0] not in known:
             path.unlink(missing_ok=True)
     return gone

@@ -101,7 +101,7 @@ def _of_fragment(data: bytes) -> list[int]:
     usual = _number(data, header + before) if flags & HAS_DEFAULT_DURATION else 0
     found: list[int] = []
     for name, (at, _end) in _children(data, fragment):
-        if name != "trun":
+        if name != "trun":  # codespell:ignore
             continue
         flags, count = _number(data, at) & 0xFFFFFF, _number(data, at + 4)
         at += 8 + 4 * bool(flags & HAS_DATA_OFFSET) + 4 * bool(flags & HAS_FIRST_FLAGS)
