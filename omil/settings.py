@@ -62,7 +62,7 @@ SITE_URLS = [f"{SCHEME}://{netloc}:{PORT}" for netloc in _netlocs]
 SITE_URL = SITE_URLS[0]
 # `manage.py start` leaves its address here, for commands that are run beside it without its environment.
 SITE_URL_FILE = RUN_DIR / "address"
-if not (env.text("PORT") or OMIL_HOSTS) and SITE_URL_FILE.is_file():
+if not (os.environ.get("PORT") or OMIL_HOSTS) and SITE_URL_FILE.is_file():
     SITE_URL = SITE_URL_FILE.read_text(encoding="utf-8")
 TRUST_URL = f"http://{_netlocs[0]}:{TRUST_PORT}/"
 

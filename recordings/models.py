@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def _seconds(label: _StrPromise, help_text: _StrPromise, *, least: float, most: float) -> models.FloatField[float | None, float | None]:
+def _seconds(
+    label: _StrPromise, help_text: _StrPromise, *, least: float, most: float
+) -> models.FloatField[float | None, float | None]:
     validators = [MinValueValidator(least), MaxValueValidator(most)]
     return models.FloatField(label, null=True, blank=True, validators=validators, help_text=help_text)
 
