@@ -18,6 +18,7 @@ from recordings.recorder import Recorder
 from recordings.takes import Take
 from tests.build import STREAM
 
+Told = list[tuple[str, str]]
 START = 1_700_000_000.0
 FPS = 5
 
