@@ -18,7 +18,7 @@ from detections.detector import Detector, Prepared
 from detections.messages import BoxMessage, TracksMessage
 from detections.tracker import Track, Tracker
 from detections.tracklog import LoggedBox, Row, TrackLog
-from detections.visits import Best, Change, Rules, Visits, VisitSnapshot
+from detections.visits import Best, Change, Rules, Visits
 
 
 @dataclass(frozen=True, slots=True)
