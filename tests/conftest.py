@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from axes.utils import reset as reset_log_in_failures
 from channels.layers import channel_layers
+from django.conf import settings
+from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import Membership, Role, Unit, User
@@ -44,6 +46,13 @@ def models(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "manage.py", "prepare_models", "--offline"]
     subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, timeout=300)
     return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """SQLite in a file, as in the product: in memory threads share one cache and lock each other's tables."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(settings.DATA_DIR / "test.sqlite3")
 
 
 @pytest.fixture(scope="session", autouse=True)
