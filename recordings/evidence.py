@@ -50,19 +50,24 @@ def seal(recording: Recording, sha256: str) -> Seal:
 def _append(recording: Recording, sha256: str) -> Seal:
     last = Seal.objects.filter(camera_key=recording.camera_id).order_by("-number").first()
     number = last.number + 1 if last else 1
-    return Seal.objects.create(
+    sealed = Seal(
         camera_key=recording.camera_id,
         number=number,
         recording_id=recording.pk,
         path=recording.path,
         sha256=sha256,
-        digest=digest_of(last.digest if last else "", sha256, recording, number),
+        start=recording.start,
+        end=recording.end,
     )
+    sealed.digest = digest_of(last.digest if last else "", sealed)
+    sealed.save(force_insert=True)
+    return sealed
 
 
-def digest_of(previous: str, sha256: str, recording: Recording, number: int) -> str:
-    parts = [previous, sha256, str(recording.camera_id), str(number), str(recording.pk)]
-    parts += [_written(recording.start), _written(recording.end)]
+def digest_of(previous: str, sealed: Seal) -> str:
+    """Of all that a seal says, so that the chain can be followed also where the clip itself is gone."""
+    parts = [previous, sealed.sha256, str(sealed.camera_key), str(sealed.number), str(sealed.recording_id)]
+    parts += [sealed.path, _written(sealed.start), _written(sealed.end)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -118,22 +123,23 @@ def _look_along(key: int) -> Iterator[Finding]:
             expected = last.number + 1 if last else 1
             if sealed.number != expected:
                 yield Finding("seal", f"camera {key}", f"number {sealed.number} follows where {expected} should be")
+            if sealed.digest != digest_of(last.digest if last else "", sealed):
+                yield Finding("chain", sealed.path, f"number {sealed.number} of camera {key} was changed")
             row = rows.get(sealed.recording_id)
-            yield from _look_at_row(sealed, row, last)
+            yield from _look_at_row(sealed, row)
             if sealed.removed_at is None and has_camera:
                 yield from _look_at_file(sealed, row)
             last = sealed
 
 
-def _look_at_row(sealed: Seal, row: Recording | None, last: Seal | None) -> Iterator[Finding]:
+def _look_at_row(sealed: Seal, row: Recording | None) -> Iterator[Finding]:
     if row is None:
         return
     if sealed.removed_at is not None:
         yield Finding("row", sealed.path, f"recording {row.pk} is there although it was noted as removed")
-    if (row.number, row.sha256, row.path) != (sealed.number, sealed.sha256, sealed.path):
-        yield Finding("row", sealed.path, f"recording {row.pk} has another number, hash or file than its seal")
-    if sealed.digest != digest_of(last.digest if last else "", sealed.sha256, row, sealed.number):
-        yield Finding("chain", sealed.path, f"number {sealed.number} of camera {sealed.camera_key} was changed")
+    said = (row.number, row.sha256, row.path, row.start, row.end)
+    if said != (sealed.number, sealed.sha256, sealed.path, sealed.start, sealed.end):
+        yield Finding("row", sealed.path, f"recording {row.pk} has another number, hash, file or time than its seal")
 
 
 def _look_at_file(sealed: Seal, row: Recording | None) -> Iterator[Finding]:

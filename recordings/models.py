@@ -157,6 +157,8 @@ class Seal(models.Model):
     recording_id = models.UUIDField(_("recording"), unique=True, editable=False)
     path = models.CharField(_("file"), max_length=200, editable=False)
     sha256 = models.CharField(_("SHA-256"), max_length=64, editable=False)
+    start = models.DateTimeField(_("start"), editable=False)
+    end = models.DateTimeField(_("end"), editable=False)
     digest = models.CharField(_("chained hash"), max_length=64, editable=False)
     sealed_at = models.DateTimeField(_("sealed"), default=timezone.now, editable=False)
     removed_at = models.DateTimeField(_("removed"), null=True, editable=False)

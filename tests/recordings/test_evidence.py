@@ -30,7 +30,7 @@ def test_numbers_and_hashes_follow_each_other_per_camera(camera_x: Camera, camer
     assert [clip.number for clip in clips] == [1, 1, 2]
     first, second = Seal.objects.filter(camera_key=camera_x.pk)
     clips[2].refresh_from_db()
-    assert second.digest == evidence.digest_of(first.digest, second.sha256, clips[2], 2)
+    assert second.digest == evidence.digest_of(first.digest, second)
     assert evidence.verify() == []
 
 
@@ -118,6 +118,15 @@ def test_a_file_and_its_seal_changed_together_are_found_by_the_chain(camera_x: C
     sha256 = hashlib.sha256(b"other").hexdigest()
     Recording.objects.filter(pk=clip.pk).update(sha256=sha256)
     Seal.objects.filter(recording_id=clip.pk).update(sha256=sha256)
+    assert kinds() == ["chain"]
+
+
+def test_the_seal_of_a_clip_that_has_gone_cannot_be_changed_either(camera_x: Camera) -> None:
+    clip = put(camera_x, days=1)
+    put(camera_x)
+    keeping.remove(clip, "by hand")
+    assert kinds() == []
+    Seal.objects.filter(recording_id=clip.pk).update(end="2026-01-01T00:00Z")
     assert kinds() == ["chain"]
 
 
