@@ -41,6 +41,7 @@ class Cutter:
         self.decider, self._saved = self._restore()
         self._takes: dict[str, Take] = {}  # As last written.
         self._next: dict[str, int] = {}  # The take's pictures from before this microsecond are linked.
+        self._linked: dict[str, list[int]] = {}  # Capture times of those linked that `last_at` does not know yet.
         self._is_swept = False
 
     # --- The work of half a second ---
@@ -103,8 +104,8 @@ class Cutter:
         if known is None:
             folder.make()
             for picture in self._folder(cut.follows).pictures() if cut.follows else ():
-                if _micros_of(picture) >= _micros(cut.start):
-                    folder.link(picture)
+                if _micros_of(picture) >= _micros(cut.start) and folder.link(picture):
+                    self._linked.setdefault(cut.id, []).append(_micros_of(picture))
         self._next[cut.id] = _micros(known.linked_until if known else cut.start)
 
     def _ring(self) -> list[Path]:
@@ -120,8 +121,9 @@ class Cutter:
         if not cut.is_over:
             last = min(last, _micros(self.decider.time))
         for picture in ring:
-            if first <= _micros_of(picture) <= last:
-                folder.link(picture)
+            at = _micros_of(picture)
+            if first <= at <= last and folder.link(picture):
+                self._linked.setdefault(cut.id, []).append(at)
         self._next[cut.id] = max(first, last + 1)
 
     def _last(self, cut: Cut) -> int:
@@ -154,10 +156,12 @@ class Cutter:
         until = min(_micros(self.decider.wanted_until(cut)), self._last(cut)) + 1
         until = max(until, _micros(known.linked_until) if known else 0)
         last_at = known.last_at if known else 0.0
-        for picture in reversed(self._folder(cut.id).pictures()):
-            if _micros_of(picture) < until:
-                last_at = max(last_at, captured_at_of(picture.name))
-                break
+        # Not by a look into the folder, where thousands may wait for media workers that are behind.
+        for at in self._linked.pop(cut.id, []):
+            if at < until:
+                last_at = max(last_at, at / 1e6)
+            else:
+                self._linked.setdefault(cut.id, []).append(at)
         return Take(
             id=cut.id,
             camera_id=self.camera_id,
@@ -180,6 +184,7 @@ class Cutter:
     def _forget(self, take_id: str) -> None:
         self._takes.pop(take_id, None)
         self._next.pop(take_id, None)
+        self._linked.pop(take_id, None)
 
     def _adopt(self) -> None:
         """Ends what a killed recorder had begun and this one, which knows more by now, would not begin."""

@@ -45,6 +45,7 @@ class Recorder:
         self._rules: dict[int, CameraRules] | None = None
         self._rules_at = self._watched_at = 0.0
         self._rows: dict[str, tuple[Take, float]] = {}  # As last written, and when.
+        self._rung: dict[str, float] = {}  # By take: how much was linked when media workers were last woken for it.
         self._failed: dict[int, str] = {}
 
     def tick(self) -> None:
@@ -107,11 +108,18 @@ class Recorder:
         Raises RedisError or OSError.
         """
         is_watching = self._is_due(self._watched_at, WATCH_EVERY_S)
+        rung: dict[str, float] = {}
         for folder in takes.all_takes():
             with suppress(FileNotFoundError, ValueError):
                 take = folder.read()
-                if (take.is_over and is_watching) or (take.is_confirmed and _is_part_due(folder, take)):
+                rung[take.id] = self._rung.get(take.id, take.start)
+                is_long_enough = take.is_confirmed and take.linked_until - rung[take.id] >= PART_S
+                # Only a look into the folder finds what a lost ring left behind, and thousands may be in it.
+                is_forgotten = is_watching and (take.is_over or (take.is_confirmed and _is_part_due(folder, take)))
+                if is_long_enough or is_forgotten:
                     bell.ring(take.camera_id, take.id)
+                    rung[take.id] = take.linked_until
+        self._rung = rung
         if is_watching:
             self._watched_at = self.now()
 
