@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.models import User, may_log_in
 from detections.views import for_watchers
 from recordings import export as exporting
-from recordings import keeping
+from recordings import keeping, storage
 from recordings.forms import ExportForm
 from recordings.models import Export, Recording
 
@@ -68,6 +68,9 @@ def delete(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
     clip = get_object_or_404(Recording.objects.visible_to(user).select_related("camera"), pk=id_)
     if not _may_manage(user, clip):
         messages.error(request, _("Only a unit admin may delete a recording."))
+        return redirect(clip)
+    if storage.state().problem in {"missing", "read_only"}:
+        messages.error(request, _("The storage of recordings is away or locked: nothing can be deleted now."))
         return redirect(clip)
     if not keeping.delete(clip, user):
         messages.error(request, _("A recording that is kept or still being made cannot be deleted."))

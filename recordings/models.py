@@ -59,6 +59,7 @@ class RecordingRules(models.Model):
         _("bytes kept"),
         null=True,
         blank=True,
+        validators=[MinValueValidator(10_000_000)],
         help_text=_("At most so many for this camera. Empty: no limit of its own."),
     )
 

@@ -208,6 +208,7 @@ function awaitReady(video) {
         if (recording.id !== root.dataset.recording || !["ready", "removed"].includes(event)) return;
         const url = new URL(location.href);
         if (video) url.searchParams.set("t", video.currentTime.toFixed(2));
+        if (video && !video.paused) url.searchParams.set("play", "1");
         location.replace(url);
       },
     },
@@ -217,4 +218,5 @@ function awaitReady(video) {
 
 const video = root.querySelector("video");
 if (video) begin(video);
+if (video && new URLSearchParams(location.search).has("play")) video.play().catch(() => {});
 if (["recording", "encoding"].includes(root.dataset.state)) awaitReady(video);
