@@ -19,7 +19,7 @@ from cameras import folders
 from cameras.models import Camera
 from detections.models import Visit
 from detections.tracklog import LoggedBox, Row, TrackLog
-from recordings import footage, views
+from recordings import footage, storage, views
 from recordings.models import AuditEntry, Recording
 from tests.recordings.footage import NOON, make_clip
 
@@ -181,6 +181,18 @@ def test_an_operator_keeps_and_only_an_admin_releases(client: Client, alice: Use
     client.post(address, {"keep": "no"})
     assert not Recording.objects.get().is_kept
     assert actions(clip) == ["kept", "released"]
+
+
+def test_nothing_is_deleted_while_its_storage_is_away(client: Client, alice: User, camera_x: Camera) -> None:
+    clip = make_clip(camera_x)
+    client.force_login(alice)
+    root = Path(conf.RECORDINGS_DIR)
+    storage.look()  # It is known from now on.
+    root.rename(root.with_name("unplugged"))
+    storage._cached.clear()
+    answer = client.post(reverse("recordings:delete", args=[clip.pk]), follow=True)
+    assert "nothing can be deleted now" in answer.content.decode()
+    assert Recording.objects.filter(pk=clip.pk).exists()
 
 
 def test_only_an_admin_deletes_and_never_what_is_kept(
