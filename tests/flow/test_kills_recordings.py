@@ -113,6 +113,8 @@ def killer(stage: Stage, *parts: str, at_seqs: tuple[int, ...]) -> Callable[[Sou
             while len(source.verdicts) < at_seq:
                 await asyncio.sleep(0.02)
             for part in parts:
+                while not stage.product.processes(part):  # It died a moment ago and is about to be started again.
+                    await asyncio.sleep(0.02)
                 stage.product.kill(part)
 
     return disturb
