@@ -150,7 +150,8 @@ class Player {
 
   async link() {
     const url = new URL(location.href);
-    url.searchParams.set("t", (this.times[this.#frame] ?? this.video.currentTime).toFixed(2));
+    const at = this.video.currentTime; // Where a jump leads to, also while its picture has not been shown yet.
+    url.searchParams.set("t", (this.times[this.frameAt(at)] ?? at).toFixed(2));
     history.replaceState(null, "", url);
     const isCopied = await (navigator.clipboard?.writeText(url.href) ?? Promise.reject(new Error("none"))).then(() => true, () => false);
     const word = part("link-word");
