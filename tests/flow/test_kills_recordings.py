@@ -59,6 +59,8 @@ class Stage:
         source = Source(url, cookies, shots(self.jpegs, fps=FPS, starts_at=self.starts_at, speed=SPEED))
         asyncio.run(self._run(source, disturb))
         self.product.wait_until(lambda: [row.state for row in self.rows()] == ["ready"], 40)
+        # Who is killed after a clip became ready, and before its take went, leaves that to the next.
+        self.product.wait_until(lambda: not list((self.spool.folder / "takes").iterdir()), 40)
         return source
 
     @staticmethod
@@ -143,7 +145,6 @@ def test_after_a_kill_the_clip_is_there_and_whole(
     assert -1.1 <= row.end - (LAST_PERSON + 1) <= (10 if row.is_unanalysed else 1.1)
     stem = row.path.removesuffix(".mp4")
     assert stage.files() == sorted([row.path, f"{stem}.jpg", f"{stem}.strip.jpg"])
-    assert not list((stage.spool.folder / "takes").iterdir())
     times = frame_times(stage.product.folder / "recordings" / row.path)
     # What web had in the ring when it died is in the clip, whether or not it was acknowledged.
     assert len(times) == row.frames >= stage.received(row.start, row.end)
