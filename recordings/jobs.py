@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import redis
 from django.conf import settings
@@ -30,30 +27,12 @@ def encode(camera_id: int, take_id: str) -> None:
     with suppress(redis.RedisError):
         bell.answered(take_id)
     folder = takes.folder_of(camera_id, take_id)
-    with _owned(folder) as is_owner:
+    with folder.owned() as is_owner:
         if not is_owner:
             return
         take = _encode_all(folder)
         if take is not None and take.is_over:
             _finish(folder, take)
-
-
-@contextmanager
-def _owned(folder: TakeFolder) -> Iterator[bool]:
-    """Whether the take is there and this process is the one at work on it: a kernel lock, which kill -9 frees."""
-    try:
-        handle = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(handle)
 
 
 def _encode_all(folder: TakeFolder) -> Take | None:

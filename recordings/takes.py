@@ -5,11 +5,12 @@ Written by the recorder (`take.json`, links) and by the media workers (`parts`, 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -90,6 +91,23 @@ class TakeFolder:
         except FileNotFoundError:
             return False
         return True
+
+    @contextmanager
+    def owned(self) -> Iterator[bool]:
+        """Whether the take is there and this process alone is at work on it: a kernel lock, which kill -9 frees."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield False
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(handle)
 
     def remove(self) -> None:
         """Removes the take with everything in it. What is left of one removed half is no take any more."""

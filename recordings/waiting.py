@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +74,7 @@ def _size_of(folder: Path) -> int:
 
 def _drop(wait: Waiting) -> bool:
     """False while a media worker is at it."""
-    with _locked(wait.folder.path) as is_ours:
+    with wait.folder.owned() as is_ours:
         if not is_ours:
             return False
         wait.folder.remove()
@@ -86,21 +84,3 @@ def _drop(wait: Waiting) -> bool:
     )
     Recording.objects.filter(pk=wait.take.id, state__in=OPEN).update(state=Recording.State.FAILED)
     return True
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """The lock under which media encodes a take."""
-    try:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(folder)

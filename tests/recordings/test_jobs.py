@@ -144,7 +144,7 @@ def test_a_take_that_is_gone_is_no_error(taken: Taken) -> None:
 
 def test_only_one_worker_is_at_a_take(taken: Taken, settings: Settings) -> None:
     folder = taken()
-    with jobs._owned(folder) as is_owner:
+    with folder.owned() as is_owner:
         assert is_owner
         encode(folder)
         assert len(folder.pictures()) == len(IRREGULAR_S)
