@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -22,6 +23,13 @@ def name_of(stream: str, seq: int, captured_at: float) -> str:
 
 def captured_at_of(name: str) -> float:
     return int(name[:17]) / 1e6
+
+
+def names_in(folder: Path) -> list[str]:
+    """The pictures of a folder in order of capture; none where it is gone. Names, for there may be thousands."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.name.endswith(".jpg") and entry.name[0] != ".")
+    return []
 
 
 @dataclass(frozen=True, slots=True)

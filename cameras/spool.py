@@ -100,7 +100,8 @@ class Spool:
         return self.log / f"{(n - 1) // SEGMENT:012d}.log"
 
     def _segments(self) -> list[int]:
-        return sorted(int(path.stem) for path in self.log.glob("*.log"))
+        with os.scandir(self.log) as entries:
+            return sorted(int(entry.name[:-4]) for entry in entries if entry.name.endswith(".log"))
 
     def first_n(self) -> int:
         """The number of the oldest entry still kept (1 in an empty log)."""

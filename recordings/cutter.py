@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from cameras import folders
 from cameras.entries import Entry
-from cameras.ring import captured_at_of
+from cameras.ring import captured_at_of, names_in
 from cameras.spool import SEGMENT, Spool
 from recordings import rule, takes
 from recordings.rows import CameraRules
@@ -37,6 +37,7 @@ class Cutter:
     def __init__(self, camera_id: int) -> None:
         self.camera_id = camera_id
         self.spool = Spool(folders.of(camera_id))
+        self._ring = self.spool.folder / "ring"
         self.lock = threading.Lock()
         self.decider, self._saved = self._restore()
         self._takes: dict[str, Take] = {}  # As last written.
@@ -79,11 +80,11 @@ class Cutter:
         return len(entries) < SEGMENT
 
     def _keep(self) -> None:
-        ring = self._ring()
+        names = self._names()
         for cut in self.decider.cuts:
             if cut.id not in self._next:
                 self._open(cut)
-            self._link(cut, ring)
+            self._link(cut, names)
         for cut in self.decider.cuts:  # After all are linked, for one may take pictures that another gives up.
             self._describe(cut)
         wanted = {cut.id for cut in self.decider.cuts}
@@ -104,25 +105,25 @@ class Cutter:
         if known is None:
             folder.make()
             for picture in self._folder(cut.follows).pictures() if cut.follows else ():
-                if _micros_of(picture) >= _micros(cut.start) and folder.link(picture):
-                    self._linked.setdefault(cut.id, []).append(_micros_of(picture))
+                if _micros_of(picture.name) >= _micros(cut.start) and folder.link(picture):
+                    self._linked.setdefault(cut.id, []).append(_micros_of(picture.name))
         self._next[cut.id] = _micros(known.linked_until if known else cut.start)
 
-    def _ring(self) -> list[Path]:
+    def _names(self) -> list[str]:
         """The ring's pictures in order of capture, where any cut may need them."""
         if all(self._next.get(cut.id, 0) > self._last(cut) for cut in self.decider.cuts):
             return []
-        ring = self.spool.folder / "ring"
-        return sorted(ring.glob("[0-9]*.jpg")) if ring.is_dir() else []
+        return names_in(self._ring)
 
-    def _link(self, cut: Cut, ring: list[Path]) -> None:
+    def _link(self, cut: Cut, names: list[str]) -> None:
         """Links all that was received, also what turns out later not to be wanted: the ring forgets it too soon."""
         folder, first, last = self._folder(cut.id), self._next[cut.id], self._last(cut)
         if not cut.is_over:
             last = min(last, _micros(self.decider.time))
-        for picture in ring:
-            at = _micros_of(picture)
-            if first <= at <= last and folder.link(picture):
+        for name in names[bisect_left(names, first, key=_micros_of) :]:
+            if (at := _micros_of(name)) > last:
+                break
+            if folder.link(self._ring / name):
                 self._linked.setdefault(cut.id, []).append(at)
         self._next[cut.id] = max(first, last + 1)
 
@@ -138,7 +139,7 @@ class Cutter:
             return
         if cut.end is not None and (known is None or known.end is None):
             for picture in folder.pictures():
-                if _micros_of(picture) > self._last(cut):
+                if _micros_of(picture.name) > self._last(cut):
                     picture.unlink(missing_ok=True)
         take = self._take(cut, known)
         if take == known:
@@ -263,8 +264,8 @@ def _micros(at: float) -> int:
     return round(at * 1e6)
 
 
-def _micros_of(picture: Path) -> int:
-    return _micros(captured_at_of(picture.name))
+def _micros_of(name: str) -> int:
+    return _micros(captured_at_of(name))
 
 
 def _cut_of(take: Take) -> Cut:

@@ -79,11 +79,10 @@ def encode(parts: Parts, chunk: Chunk, x264: X264) -> Progress:
     return after
 
 
-def unencoded(parts: Parts, pictures: Sequence[Path]) -> list[Path]:
-    """Those that no part holds yet. Killed before it removed the others, a worker left them; they go now."""
+def drop_encoded(parts: Parts, pictures: Sequence[Path]) -> None:
+    """Removes those that a part holds: killed before it removed them, a worker left them."""
     last = parts.read().last_name
     drop([picture for picture in pictures if picture.name <= last])
-    return [picture for picture in pictures if picture.name > last]
 
 
 def drop(pictures: Sequence[Path]) -> None:

@@ -125,13 +125,13 @@ class Recorder:
 
 
 def _first_at(take: Take) -> float:
-    pictures = takes.folder_of(take.camera_id, take.id).pictures()
-    return captured_at_of(pictures[0].name) if pictures else take.start
+    names = takes.folder_of(take.camera_id, take.id).names()
+    return captured_at_of(names[0]) if names else take.start
 
 
 def _is_part_due(folder: TakeFolder, take: Take) -> bool:
-    pictures = folder.pictures()
-    return bool(pictures) and take.linked_until - captured_at_of(pictures[0].name) >= PART_S
+    names = folder.names()
+    return bool(names) and take.linked_until - captured_at_of(names[0]) >= PART_S
 
 
 def run(stop: threading.Event) -> None:

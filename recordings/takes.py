@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import shutil
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cameras import folders
+from cameras.ring import captured_at_of, names_in
 
 FOLDER = "takes"
 
@@ -76,11 +79,18 @@ class TakeFolder:
         fresh.write_text(json.dumps(asdict(take)))
         fresh.replace(self._take)
 
-    def pictures(self) -> list[Path]:
-        """The linked pictures that no part holds yet, in order of capture; none where the take is gone."""
-        with suppress(FileNotFoundError):
-            return sorted(self._pictures.iterdir())
-        return []
+    def names(self) -> list[str]:
+        """Of the linked pictures that no part holds yet, in order of capture; none where the take is gone."""
+        return names_in(self._pictures)
+
+    def pictures(self, *, after: str = "", first_s: float = math.inf) -> list[Path]:
+        """The same, as paths: of those after this name the ones of the first seconds, and the one that follows them."""
+        names = self.names()
+        first = bisect_right(names, after)
+        if first == len(names):
+            return []
+        last = bisect_left(names, captured_at_of(names[first]) + first_s, key=captured_at_of)
+        return [self._pictures / name for name in names[first : last + 1]]
 
     def link(self, picture: Path) -> bool:
         """Takes a picture of the ring in, once; whether the ring still had it."""

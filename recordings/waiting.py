@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -66,9 +67,10 @@ def _remove_left_over(folder: TakeFolder, now: float) -> None:
 
 def _size_of(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # Encoded meanwhile.
-            size += path.stat().st_size if path.is_file() else 0
+    for root, _folders, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # Encoded meanwhile.
+                size += os.stat(f"{root}/{name}").st_size  # noqa: PTH116 - Hundreds of thousands may wait.
     return size
 
 
