@@ -160,7 +160,9 @@ class Supervisor:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 env=self.env,
-                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the rest in its own way.
+                # Ctrl-C reaches the supervisor alone, which stops the rest in its own way. A session each would do that
+                # too, but Linux shares the processor out by session, and niceness says nothing between two of them.
+                process_group=0,
             )
         except OSError as error:
             return f"could not be started ({error})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import suppress
 
 import redis
 from django.conf import settings
@@ -34,8 +33,6 @@ class MediaWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types.
 def serve() -> None:
     """Takes jobs until it is told to stop. A Valkey that goes away is waited for."""
     os.nice(NICE)
-    with suppress(OSError):  # Only what nobody else wants of the processor; where that is forbidden, niceness must do.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     while not stopping.is_set():
         connection = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
         queue = Queue(settings.MEDIA_QUEUE, connection=connection, serializer=JSONSerializer)
