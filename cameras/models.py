@@ -81,6 +81,7 @@ class Camera(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(86_400)],
         help_text=_("Someone away for longer is a new visit when back. Empty: the site's time."),
     )
+    mask_version = models.PositiveIntegerField(default=0, editable=False)  # One more with each change of its masks.
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = CameraQuerySet.as_manager()
@@ -175,6 +176,73 @@ class Enrolment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera} #{self.pk}"
+
+
+class Zone(models.Model):
+    """A part of a camera's picture: what nobody may ever see, where people are counted, or a line that they cross."""
+
+    class Kind(models.TextChoices):
+        MASK = "mask", _("private: never stored or shown")
+        AREA = "area", _("area: people are counted, and who stays too long")
+        LINE = "line", _("line: who crosses it, and which way")
+
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="zones", verbose_name=_("camera"))
+    name = models.CharField(_("name"), max_length=60)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    points = models.JSONField(
+        _("corners"), help_text=_("Pairs of numbers from 0 to 1, from the left and from the top; two make a line.")
+    )
+    loiter_s = models.FloatField(
+        _("seconds to loiter"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text=_("Whoever is in the area for longer loiters. Empty: nobody does."),
+    )
+
+    class Meta:
+        verbose_name = _("zone")
+        verbose_name_plural = _("zones")
+        ordering = ["camera", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["camera", "name"],
+                name="cameras_zone_name_once_per_camera",
+                violation_error_message=_("This camera already has a zone of this name."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Token(models.Model):
+    """Lets a program act for its user, no further than its scope and its cameras; only the token's hash is kept."""
+
+    class Scope(models.TextChoices):
+        WATCH = "watch", _("watch: live pictures and state")
+        READ = "read", _("read: watch, and everything kept")
+        MANAGE = "manage", _("manage: read, and change cameras")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=80, help_text=_("Which program it is for."))
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope, default=Scope.WATCH)
+    cameras = models.ManyToManyField(
+        Camera, blank=True, related_name="+", verbose_name=_("cameras"), help_text=_("None: all that its user may see.")
+    )
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty: never."))
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class CoverageMinute(models.Model):
