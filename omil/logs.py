@@ -12,6 +12,8 @@ SECRETS = (
     re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#'\"<>]+(?=@)", re.IGNORECASE),
     # One-time enrolment links.
     re.compile(r"(/enrol/)[^/\s'\"?]+"),
+    # Access tokens, wherever they stand; our other names of such a form are shorter.
+    re.compile(r"(omil_)[A-Za-z0-9_-]{40,}"),
     # Cookies of sessions, devices and forms.
     re.compile(r"(\b(?:omil_(?:device|session|csrf)\w*|csrfmiddlewaretoken)['\"]?\s*[=:]\s*['\"]?)[^\s;,'\"&]+"),
     re.compile(r"(\bauthorization['\"]?\s*[=:]\s*['\"]?(?:bearer|basic|token)?\s*)[^\s,'\"]+", re.IGNORECASE),

@@ -25,6 +25,12 @@ from omil.logs import RedactingFormatter, redact
         ("{'omil_session_8000': 'abc', 'lang': 'ko'}", "{'omil_session_8000': '***', 'lang': 'ko'}"),
         # Headers.
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        # Access tokens, also where a query is quoted in another one.
+        ("GET /cameras/gate/stream.mjpg?token=omil_" + "a-B_9" * 9, "GET /cameras/gate/stream.mjpg?token=***"),
+        (
+            "/login/?next=/x.mjpg%3Ftoken%3Domil_" + "a-B_9" * 9 + "%26width=64",
+            "/login/?next=/x.mjpg%3Ftoken%3Domil_***%26width=64",
+        ),
         # Names that end in a word for a secret.
         ("OMIL_METRICS_TOKEN=abc PORT=1", "OMIL_METRICS_TOKEN=*** PORT=1"),
         ('{"password": "a b", "user": "x"}', '{"password": "*** b", "user": "x"}'),
