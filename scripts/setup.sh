@@ -13,6 +13,14 @@ missing=()
 has() { command -v "$1" >/dev/null 2>&1; }
 has_library() { { /sbin/ldconfig -p 2>/dev/null || true; } | grep -qF "$1"; }
 needs() { missing+=("$1"); }
+# Which of GStreamer's elements and libraries the tests' RTSP server finds, through the system's own Python.
+has_gst() {
+    /usr/bin/python3 -c 'import sys, gi
+gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+sys.exit(any(Gst.ElementFactory.find(name) is None for name in sys.argv[1:]))' "$@" >/dev/null 2>&1
+}
 
 is_new_enough() { "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 find_python() {
@@ -44,6 +52,10 @@ packages_missing() {
         compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || needs postgresql
         has ffmpeg || needs ffmpeg
         has ps || needs procps
+        if ! has_gst qtdemux rtph264pay rtph265pay h264parse h265parse; then
+            needs gir1.2-gst-rtsp-server-1.0; needs python3-gi
+            needs gstreamer1.0-plugins-good; needs gstreamer1.0-plugins-bad
+        fi
         { has fc-list && [ -n "$(fc-list :lang=ko family)" ]; } || { needs fontconfig; needs fonts-nanum; }
     fi
     [ ${#missing[@]} -gt 0 ]
