@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -25,11 +26,12 @@ def captured_at_of(name: str) -> float:
     return int(name[:17]) / 1e6
 
 
-def names_in(folder: Path) -> list[str]:
-    """The pictures of a folder in order of capture; none where it is gone. Names, for there may be thousands."""
+def scan(folder: Path) -> Iterator[str]:
+    """The names of a folder's pictures in no order; none where it is gone."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.name.endswith(".jpg") and entry.name[0] != ".")
-    return []
+        for entry in entries:
+            if entry.name.endswith(".jpg") and entry.name[0] != ".":
+                yield entry.name
 
 
 @dataclass(frozen=True, slots=True)

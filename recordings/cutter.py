@@ -18,7 +18,7 @@ from django.conf import settings
 
 from cameras import folders
 from cameras.entries import Entry
-from cameras.ring import captured_at_of, names_in
+from cameras.ring import captured_at_of, scan
 from cameras.spool import SEGMENT, Spool
 from recordings import rule, takes
 from recordings.rows import CameraRules
@@ -113,7 +113,7 @@ class Cutter:
         """The ring's pictures in order of capture, where any cut may need them."""
         if all(self._next.get(cut.id, 0) > self._last(cut) for cut in self.decider.cuts):
             return []
-        return names_in(self._ring)
+        return sorted(scan(self._ring))
 
     def _link(self, cut: Cut, names: list[str]) -> None:
         """Links all that was received, also what turns out later not to be wanted: the ring forgets it too soon."""

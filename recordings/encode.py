@@ -79,12 +79,6 @@ def encode(parts: Parts, chunk: Chunk, x264: X264) -> Progress:
     return after
 
 
-def drop_encoded(parts: Parts, pictures: Sequence[Path]) -> None:
-    """Removes those that a part holds: killed before it removed them, a worker left them."""
-    last = parts.read().last_name
-    drop([picture for picture in pictures if picture.name <= last])
-
-
 def drop(pictures: Sequence[Path]) -> None:
     for picture in pictures:
         picture.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def encode(camera_id: int, take_id: str) -> None:
 def _encode_all(folder: TakeFolder) -> Take | None:
     """Makes parts until too little is left for one; the take as it was then, None where there is no work to do."""
     parts = Parts(folder.parts)
-    encoder.drop_encoded(parts, folder.pictures())
+    folder.drop_through(parts.read().last_name)  # Killed before it removed them, a worker left them.
     while not stopping.is_set():
         try:
             take = folder.read()  # Before its pictures are listed: what it says is linked is then among them.
@@ -46,7 +46,7 @@ def _encode_all(folder: TakeFolder) -> Take | None:
             return None
         if not take.is_confirmed:
             return None
-        pictures = folder.pictures(after=parts.read().last_name, first_s=PART_S)
+        pictures = folder.next_pictures(PART_S, after=parts.read().last_name)
         chunk = cut(pictures, linked_until=take.linked_until, is_over=take.is_over, part_s=PART_S)
         if chunk is None:
             return take

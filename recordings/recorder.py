@@ -125,13 +125,13 @@ class Recorder:
 
 
 def _first_at(take: Take) -> float:
-    names = takes.folder_of(take.camera_id, take.id).names()
-    return captured_at_of(names[0]) if names else take.start
+    first = takes.folder_of(take.camera_id, take.id).first_name()
+    return captured_at_of(first) if first else take.start
 
 
 def _is_part_due(folder: TakeFolder, take: Take) -> bool:
-    names = folder.names()
-    return bool(names) and take.linked_until - captured_at_of(names[0]) >= PART_S
+    first = folder.first_name()
+    return bool(first) and take.linked_until - captured_at_of(first) >= PART_S
 
 
 def run(stop: threading.Event) -> None:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import shutil
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cameras import folders
-from cameras.ring import captured_at_of, names_in
+from cameras.ring import captured_at_of, scan
 
 FOLDER = "takes"
 
@@ -79,18 +77,29 @@ class TakeFolder:
         fresh.write_text(json.dumps(asdict(take)))
         fresh.replace(self._take)
 
-    def names(self) -> list[str]:
-        """Of the linked pictures that no part holds yet, in order of capture; none where the take is gone."""
-        return names_in(self._pictures)
+    def first_name(self) -> str:
+        """Of the oldest picture that no part holds yet; "" where there is none."""
+        return min(scan(self._pictures), default="")
 
-    def pictures(self, *, after: str = "", first_s: float = math.inf) -> list[Path]:
-        """The same, as paths: of those after this name the ones of the first seconds, and the one that follows them."""
-        names = self.names()
-        first = bisect_right(names, after)
-        if first == len(names):
+    def pictures(self) -> list[Path]:
+        """The linked pictures that no part holds yet, in order of capture; none where the take is gone."""
+        return [self._pictures / name for name in sorted(scan(self._pictures))]
+
+    def next_pictures(self, seconds: float, *, after: str) -> list[Path]:
+        """Of those after this name the ones of the first seconds, and the one that follows them: thousands may wait."""
+        first = min((name for name in scan(self._pictures) if name > after), default="")
+        if not first:
             return []
-        last = bisect_left(names, captured_at_of(names[first]) + first_s, key=captured_at_of)
-        return [self._pictures / name for name in names[first : last + 1]]
+        ends_at = captured_at_of(first) + seconds
+        names = [name for name in scan(self._pictures) if name >= first and captured_at_of(name) < ends_at]
+        following = min((name for name in scan(self._pictures) if captured_at_of(name) >= ends_at), default="")
+        return [self._pictures / name for name in [*sorted(names), following] if name]
+
+    def drop_through(self, last: str) -> None:
+        """Removes the pictures up to this name: a part holds them, or has passed them."""
+        for name in scan(self._pictures):
+            if name <= last:
+                (self._pictures / name).unlink(missing_ok=True)
 
     def link(self, picture: Path) -> bool:
         """Takes a picture of the ring in, once; whether the ring still had it."""

@@ -12,6 +12,7 @@ import pytest
 
 from recordings import encode
 from recordings.parts import Parts, boxes, cut
+from recordings.takes import TakeFolder
 from tests.recordings import takings
 from tests.recordings.takings import FASTEST, IRREGULAR_S, START
 
@@ -199,7 +200,7 @@ def test_killed_at_any_step_it_is_repeated_without_harm(
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(f"recordings.{killed_in}", die)
         encode.encode(parts, chunk, FASTEST)
-    encode.drop_encoded(parts, made)
+    TakeFolder(folder.parent).drop_through(parts.read().last_name)
     progress = takings.encode_all(parts, folder)
     assert progress.frames == len(IRREGULAR_S)
     told = takings.probe(takings.concatenate(parts, tmp_path / "open.mp4"))
@@ -214,7 +215,8 @@ def test_links_of_encoded_pictures_and_late_ones_go(parts: Parts, folder: Path) 
     assert chunk is not None
     encode.encode(parts, chunk, FASTEST)
     late = takings.film(folder, [0.5])
-    encode.drop_encoded(parts, late + made[2:])
+    assert late[0] in folder.iterdir()
+    TakeFolder(folder.parent).drop_through(parts.read().last_name)
     assert sorted(folder.iterdir()) == made[2:]
 
 

@@ -60,6 +60,16 @@ def test_pictures_are_the_rings_own_files_in_order_of_capture(folder: TakeFolder
     assert folder.pictures()[0].stat().st_ino == paths[2].stat().st_ino
 
 
+def test_the_next_seconds_come_with_the_picture_that_ends_them(folder: TakeFolder, ring: Ring) -> None:
+    for seq, at in enumerate([1_000.0, 1_004.0, 1_009.0, 1_031.0, 1_032.0]):
+        folder.link(ring.put(make_frame(seq, captured_at=at)))
+    names = [picture.name for picture in folder.pictures()]
+    assert folder.first_name() == names[0]
+    assert [picture.name for picture in folder.next_pictures(10, after="")] == names[:4]
+    assert [picture.name for picture in folder.next_pictures(10, after=names[2])] == names[3:]
+    assert folder.next_pictures(10, after=names[-1]) == []
+
+
 def test_they_outlive_the_ring(folder: TakeFolder, ring: Ring) -> None:
     folder.link(ring.put(make_frame(1)))
     ring.prune(older_than=10**9)
