@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ TOO_BIG = 1009
 MAX_MESSAGE_BYTES = 1_048_576  # docs/DESIGN: up to here a bad frame is answered, beyond it the socket is closed.
 MAX_BODY_BYTES = 32_000_000  # Twisted writes a body to disk before anyone has asked who sends it.
 MOST_FILES = 65_536  # Open at once; the usual 1,024 are soon used up by cameras and viewers.
+LOADED_S = 10.0  # By now what serves the pages and the gate's model have been loaded.
 RESPONSE_S = 60  # Until a response begins; a stream may then go on for ever.
 
 
@@ -115,6 +117,7 @@ class PatientServer(daphne_server.Server):  # type: ignore[misc]
 
 
 def serve_site() -> None:
+    from cameras import heap
     from cameras.node import receiver
     from omil.asgi import application
 
@@ -124,6 +127,9 @@ def serve_site() -> None:
         endpoint = f"tcp:port={settings.PORT}:interface=127.0.0.1"
     logger.info("Serving %s", ", ".join(settings.SITE_URLS))
     receiver().finder.start()  # The gate's model loads beside the first pages, not before them.
+    loaded = threading.Timer(LOADED_S, heap.settle)
+    loaded.daemon = True
+    loaded.start()
     serve(application, endpoint)
 
 

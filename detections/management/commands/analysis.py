@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from cameras import heap
 from detections.detector import get_detector
 from detections.turn import worker
 from detections.worker import serve
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         detector = get_detector()
         self.stdout.write(f"analysis ready: {detector.name}")
+        heap.settle()
         worker().heartbeat.start()
         try:
             serve()

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from cameras import heap
 from cameras.analysis import Heartbeat
 from recordings import worker
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         heartbeat = Heartbeat(settings.RUN_DIR / worker.FOLDER)
+        heap.settle()
         heartbeat.start()
         self.stdout.write("media ready")
         try:

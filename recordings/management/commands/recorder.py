@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from cameras import heap
 from recordings import recorder
 
 
@@ -18,5 +19,6 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
+        heap.settle()
         self.stdout.write("recorder ready")
         recorder.run(stop)
