@@ -52,7 +52,7 @@ class Reader:
             for item in items:
                 match item:
                     case Connected():
-                        self.say(State("connected", "", item.detail, item.wants_answers))
+                        self.say(State("connected", item.code, item.detail, item.wants_answers))
                     case Packets():
                         self._send(wire.pack(Kind.PACKETS, item.body, item.captured_at))
                     case Picture():

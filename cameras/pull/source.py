@@ -47,6 +47,7 @@ class Settings:
     allow: tuple[str, ...] = ()  # Hosts and networks beyond what any source may use.
     max_bytes: int = 1_000_000
     max_pixels: int = 4_096 * 2_304
+    ca: str = ""  # A file of certificates that are trusted beside the system's.
     connect_s: float = 5.0
     silent_s: float = 10.0  # Without a picture for so long the source has failed.
     copies_packets: bool = False  # Whether compressed pictures are wanted as they came, too.
@@ -70,9 +71,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The source answers and seems to be what it should; pictures follow."""
+    """The source answers and seems to be what it should; pictures follow. `code` names a fault that it has all the
+    same."""
 
     detail: str = ""
+    code: str = ""
     wants_answers: bool = False
 
 
