@@ -10,6 +10,7 @@ from accounts.gatekeeper import cookies_of, user_of
 from cameras import enrolment
 from cameras.models import Camera, Device
 from cameras.sockets import Refused, Scope
+from cameras.zones import NO_MASKS, Masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Sender:
     name: str
     target_fps: float
     user_id: int | None
+    masks: Masks = NO_MASKS
 
 
 def admit(scope: Scope, slug: str) -> Sender:
@@ -42,7 +44,8 @@ def _admit(scope: Scope, slug: str) -> Sender:
         raise Refused(4403, "camera_off", "This camera is switched off.")
     if device:
         enrolment.touch(device)
-    return Sender(camera.pk, camera.slug, camera.name, camera.target_fps_used, user.pk if user and not device else None)
+    user_id = user.pk if user and not device else None
+    return Sender(camera.pk, camera.slug, camera.name, camera.target_fps_used, user_id, camera.masks())
 
 
 def _stranger(cookies: dict[str, str], *, is_logged_in: bool) -> Refused:

@@ -21,6 +21,7 @@ from cameras.frames import BadFrame, Frame
 from cameras.node import Answer, receiver
 from cameras.pace import Pace
 from cameras.sockets import Groups, Receive, Refused, Scope, Send, Socket, is_origin_allowed, until_first_ends
+from cameras.zones import Masks, wire_version
 
 if TYPE_CHECKING:
     from cameras.intake import Intake
@@ -101,6 +102,7 @@ class Capture:
                 "target_fps": self._pace.fps,
                 "max_bytes": settings.MAX_FRAME_BYTES,
                 "server_time": time.time(),
+                **_masks_message(self.sender.masks),
             }
         )
         self._groups.set(self._group_names())
@@ -242,8 +244,10 @@ class Capture:
         self._pace.answered(busy=is_busy, now=asyncio.get_running_loop().time())
         await self._acknowledge(answer)
         metrics.ACK_SECONDS.observe(time.time() - frame.received_at)
-        if not (answer.is_repeat or is_invalid):
-            live.publish(frame, admitted=answer.verdict == "admitted")
+        kept = answer.kept or frame
+        # Judged by masks that have changed since, it is not shown any more.
+        if not (answer.is_repeat or is_invalid) and self._intake and self._intake.guard.holds(kept):
+            live.publish(kept, admitted=answer.verdict == "admitted")
         self._weigh(is_bad=is_invalid)
 
     async def _hold_back(self) -> None:
@@ -286,11 +290,18 @@ class Capture:
                 await asyncio.wait_for(self._recheck.wait(), settings.SOCKET_RECHECK_S)
             self._recheck.clear()
             try:
-                self.sender = await _admit(self.socket.scope)
+                before, self.sender = self.sender, await _admit(self.socket.scope)
             except DatabaseFault as error:  # Frames go on without a database; the next look will tell.
                 logger.warning("camera %d: rights could not be looked at: %s", self.sender.camera_id, error)
             else:
                 self._pace.wanted_fps = self.sender.target_fps
+                if self.sender.masks != before.masks:
+                    await self.socket.send_json({"type": "masks", **_masks_message(self.sender.masks)})
+
+
+def _masks_message(masks: Masks) -> dict[str, Any]:
+    """What the page has to black out, and the version that it then says in its frames' headers."""
+    return {"masks": masks.polygons, "mask_version": wire_version(masks.version)}
 
 
 def _json(text: str | None) -> dict[str, Any] | None:

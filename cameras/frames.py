@@ -22,7 +22,10 @@ class BadFrame(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One JPEG of one camera. Times are Unix seconds; `stream`, 32 hexadecimal digits, names one run of a source."""
+    """One JPEG of one camera. Times are Unix seconds; `stream`, 32 hexadecimal digits, names one run of a source.
+
+    `mask_version` says which of the camera's masks are in the picture already (`zones.wire_version`; 0: none).
+    """
 
     camera_id: int
     stream: str
@@ -30,13 +33,14 @@ class Frame:
     captured_at: float
     received_at: float
     jpeg: bytes
+    mask_version: int = 0
 
 
 def parse(message: bytes, *, camera_id: int, stream: str, received_at: float, max_bytes: int) -> Frame:
     """The frame in a binary message. Raises BadFrame."""
     if len(message) < HEADER.size:
         raise BadFrame("short_header")
-    version, codec, _mask, seq, captured_at = HEADER.unpack_from(message)
+    version, codec, mask_version, seq, captured_at = HEADER.unpack_from(message)
     if version != VERSION:
         raise BadFrame("wrong_version", seq=seq)
     if codec != CODEC_JPEG:
@@ -45,11 +49,11 @@ def parse(message: bytes, *, camera_id: int, stream: str, received_at: float, ma
         raise BadFrame("too_large", seq=seq)
     if len(message) == HEADER.size:
         raise BadFrame("empty_message", seq=seq)
-    return Frame(camera_id, stream, seq, captured_at, received_at, message[HEADER.size :])
+    return Frame(camera_id, stream, seq, captured_at, received_at, message[HEADER.size :], mask_version)
 
 
-def header(seq: int, captured_at: float) -> bytes:
-    return HEADER.pack(VERSION, CODEC_JPEG, 0, seq, captured_at)
+def header(seq: int, captured_at: float, mask_version: int = 0) -> bytes:
+    return HEADER.pack(VERSION, CODEC_JPEG, mask_version, seq, captured_at)
 
 
 def check_time(captured_at: float, now: float, *, max_age_s: float, max_ahead_s: float) -> str | None:

@@ -11,7 +11,7 @@ import threading
 import time
 import zlib
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from cameras.entries import VERDICTS, Flag, Kind
 from cameras.frames import Frame
 from cameras.gate import AnalysisView, Gate, Judgement, Reason, Rules
 from cameras.images import BadImage
+from cameras.masking import Guard
 from cameras.node import Answer, Node
 from cameras.ring import Ring
 from cameras.spool import Spool
@@ -52,6 +53,7 @@ class Intake:
         self.gate = Gate(gate_rules(), node.find_person())
         self.spool = Spool(folders.of(camera_id))
         self.ring = Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES)
+        self.guard = Guard(camera_id, self.ring.disk)
         self.presence = presence.read(self.spool.folder)
         self.waiting: deque[Waiting] = deque()
         self.is_catching_up = False
@@ -104,6 +106,15 @@ class Intake:
         self._look(now)
         if reason := self._refusal(frame):
             return self._count(Kind.INVALID, frame, reason)
+        if self.guard.holds(frame):
+            return self._take(frame, now)
+        try:
+            frame = self.guard.burn(frame)
+        except BadImage as error:
+            return self._count(Kind.INVALID, frame, error.reason)
+        return replace(self._take(frame, now), kept=frame)
+
+    def _take(self, frame: Frame, now: float) -> Answer:
         if frame.seq <= self.last_seq(frame.stream):
             return self._count(Kind.BUSY, frame, "late")
         if not self._room_on_disk(now):
@@ -219,7 +230,11 @@ class Intake:
         return Answer(frame.seq, "busy" if kind is Kind.BUSY else "invalid", reason)
 
     def flush(self) -> None:
-        """Writes the counts of the last second to the log. Called every second, and never while a frame is judged."""
+        """Writes the counts of the last second to the log, and looks for other masks.
+
+        Called every second, and never while a frame is judged.
+        """
+        self.guard.look()
         self._look(time.time())  # A source that has gone must not count as waiting for ever.
         with self._tally_lock:
             tally, self._tally = self._tally, Counter()

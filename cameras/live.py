@@ -41,6 +41,13 @@ def publish(frame: Frame, *, admitted: bool) -> None:
         listener(frame, admitted)
 
 
+def forget(camera_id: int) -> None:
+    """Lets go of the camera's pictures: there is something in them that nobody may see any more."""
+    with _lock:
+        if camera := _cameras.get(camera_id):
+            camera.frames.clear()
+
+
 def newest(camera_id: int) -> Frame | None:
     with _lock:
         camera = _cameras.get(camera_id)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Unit, User, Viewer, may_log_in
 from accounts.slugs import free_slug
 from cameras.sources import redacted, validate_source
+from cameras.zones import NO_MASKS, Masks, as_masks
 
 
 class Kind(models.TextChoices):
@@ -131,6 +132,12 @@ class Camera(models.Model):
     @property
     def visit_gap_s_used(self) -> float:
         return settings.VISIT_GAP_S if self.visit_gap_s is None else self.visit_gap_s
+
+    def masks(self) -> Masks:
+        """What nobody may see of this camera; asks the database only where there ever was a mask."""
+        if not self.mask_version:
+            return NO_MASKS
+        return as_masks(self.mask_version, self.zones.filter(kind=Zone.Kind.MASK).values_list("points", flat=True))
 
     def clean(self) -> None:
         self.kind = Kind.PULL if self.source else Kind.BROWSER

@@ -33,12 +33,13 @@ FLUSH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the source is told of a frame. `is_repeat`: it was judged before and is not counted again."""
+    """What became of a frame. `is_repeat`: it was judged before and is not counted again."""
 
     seq: int
     verdict: str
     reason: str
     is_repeat: bool = False
+    kept: Frame | None = None  # The frame as it was kept, where masks had to be burnt into it.
 
 
 class Node:

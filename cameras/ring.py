@@ -6,6 +6,7 @@ A file's name is its capture time, stream and sequence number, so a sorted listi
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,11 +43,15 @@ class Held:
 
 
 class Ring:
-    """One camera's ring. One process writes it; any may read a name it knows. Not safe for concurrent writers."""
+    """One camera's ring. One process writes it; any may read a name it knows. Not safe for concurrent writers.
+
+    Whoever holds `disk` may replace a picture by another of the same name, for none goes meanwhile.
+    """
 
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self.disk = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self._held = deque(self._listing())
         self._bytes = sum(held.size for held in self._held)
@@ -81,14 +86,16 @@ class Ring:
 
     def drop(self, frame: Frame) -> None:
         """Removes a picture that turned out to be none."""
-        (self.folder / name_of(frame.stream, frame.seq, frame.captured_at)).unlink(missing_ok=True)
+        with self.disk:
+            (self.folder / name_of(frame.stream, frame.seq, frame.captured_at)).unlink(missing_ok=True)
 
     def prune(self, *, older_than: float) -> int:
         """Removes what was captured before this time, then the oldest above the size limit; returns how many."""
         removed, through = 0, self._through(older_than)
         while self._held and (removed < through or self._bytes > self.max_bytes):
             held = self._held.popleft()
-            (self.folder / held.name).unlink(missing_ok=True)
+            with self.disk:
+                (self.folder / held.name).unlink(missing_ok=True)
             self._bytes -= held.size
             removed += 1
         return removed

@@ -5,11 +5,14 @@ A line has a direction: who crosses it from its left to its right, seen from its
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal, TypeAlias
+
+logger = logging.getLogger(__name__)
 
 Point: TypeAlias = tuple[float, float]
 Points: TypeAlias = tuple[Point, ...]
@@ -38,6 +41,7 @@ class Masks:
 
 
 NO_MASKS = Masks()
+EVERYTHING: Points = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
 def wire_version(version: int) -> int:
@@ -154,5 +158,13 @@ def _in_box(a: Point, b: Point, at: Point) -> bool:
 
 
 def as_masks(version: int, polygons: Iterable[object]) -> Masks:
-    """Masks from what a database or a file holds. Raises BadZone."""
-    return Masks(version, tuple(parse(polygon, is_line=False) for polygon in polygons))
+    """Masks from what a database or a file holds; one that cannot be read hides everything."""
+    return Masks(version, tuple(_mask(polygon) for polygon in polygons))
+
+
+def _mask(value: object) -> Points:
+    try:
+        return parse(value, is_line=False)
+    except BadZone as bad:
+        logger.error("a mask that is no area (%s) hides the whole picture: %r", bad.reason, value)
+        return EVERYTHING
