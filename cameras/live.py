@@ -1,5 +1,6 @@
 """The newest pictures of each camera in this process, for live viewers and snapshots; the frame path publishes here.
 
+Pictures of cameras that another process receives come through the relay while somebody watches, and from the ring.
 Bounded: a camera keeps the frames of the last two seconds, KEPT at most. Subscribers are called in the event loop.
 """
 
@@ -11,6 +12,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cameras import relay
 from cameras.frames import Frame
 
 KEPT = 24
@@ -49,9 +51,15 @@ def forget(camera_id: int) -> None:
 
 
 def newest(camera_id: int) -> Frame | None:
+    """The newest picture, whoever received it: from the ring, where the last one that came here is older. Blocks."""
     with _lock:
         camera = _cameras.get(camera_id)
-        return next(reversed(camera.frames.values()), None) if camera else None
+        frame = next(reversed(camera.frames.values()), None) if camera else None
+    if frame is None or frame.received_at < time.time() - KEPT_S:
+        kept = relay.newest(camera_id)
+        if kept and (frame is None or kept.captured_at > frame.captured_at):
+            return kept
+    return frame
 
 
 def find(camera_id: int, stream: str, seq: int) -> Frame | None:
@@ -65,8 +73,20 @@ def subscribe(camera_id: int, listener: Listener) -> None:
     asyncio.get_running_loop()
     with _lock:
         _cameras[camera_id].listeners.add(listener)
+    _relayed.start()
 
 
 def unsubscribe(camera_id: int, listener: Listener) -> None:
     with _lock:
         _cameras[camera_id].listeners.discard(listener)
+
+
+def _is_watched(camera_id: int | None) -> bool:
+    """Whether somebody watches this camera, or any."""
+    with _lock:
+        if camera_id is None:
+            return any(camera.listeners for camera in _cameras.values())
+        return camera_id in _cameras and bool(_cameras[camera_id].listeners)
+
+
+_relayed = relay.Listener(lambda frame, admitted: publish(frame, admitted=admitted), _is_watched)

@@ -23,3 +23,5 @@ LAG_SECONDS = Histogram(
 )
 GATE_MISSES = Counter("omil_gate_misses_total", "Samples of refused frames in which analysis saw a person.", ["camera"])
 MESSAGES_LOST = Counter("omil_messages_lost_total", "Live messages that could not be sent, by type.", ["type"])
+PULLED = Gauge("omil_pulled_cameras", "Pulled cameras that give pictures.", multiprocess_mode="livesum")
+PULL_FAULTS = Counter("omil_pull_faults_total", "Faults of pulled cameras' sources, by problem.", ["camera", "problem"])

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from cameras.addresses import parse_allowed
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 
@@ -21,6 +23,16 @@ def text(name: str, default: str = "") -> str:
 def words(name: str) -> list[str]:
     """A comma-separated list; empty items are left out."""
     return [word for word in (part.strip() for part in text(name).split(",")) if word]
+
+
+def hosts(name: str) -> list[str]:
+    """A comma-separated list of hosts, addresses and networks."""
+    found = words(name)
+    try:
+        parse_allowed(found)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from None
+    return found
 
 
 def choice(name: str, default: str, allowed: set[str]) -> str:

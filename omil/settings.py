@@ -265,6 +265,15 @@ CAPTURED_MAX_AGE_S = env.seconds("OMIL_CAPTURED_MAX_AGE_S", 60)
 CAPTURED_MAX_AHEAD_S = env.seconds("OMIL_CAPTURED_MAX_AHEAD_S", 2)
 MAX_BAD_FRAMES = env.integer("OMIL_MAX_BAD_FRAMES", 50, least=1, most=10_000)  # More than good ones: closed.
 
+# --- Cameras that are pulled from an address -------------------------------------------------------------------------
+
+# Networks, addresses and hosts that may be pulled from although nobody may: loopback, link-local, metadata, multicast.
+PULL_ALLOW = env.hosts("OMIL_PULL_ALLOW")
+PULL_CA = env.file("OMIL_PULL_CA")  # Certificates (PEM) that cameras are trusted by, beside the system's.
+FILES_DIR = Path(env.text("OMIL_FILES_DIR", str(DATA_DIR / "files"))).expanduser().absolute()  # For file: sources.
+# Encrypts cameras' addresses, which hold passwords, in the database.
+SOURCE_KEY = env.text("OMIL_SOURCE_KEY") or secrets.kept(SECRETS_DIR / "source-key")
+
 # --- Ring and spool ------------------------------------------------------------------------------------------------
 
 RING_S = env.seconds("OMIL_RING_S", 30, least=5)
@@ -313,6 +322,7 @@ SETTLE_RESULTS = env.integer("OMIL_SETTLE_RESULTS", 5, least=1, most=1_000)
 SETTLE_EVERY_S = env.seconds("OMIL_SETTLE_EVERY_S", 1)
 SILENT_S = env.seconds("OMIL_SILENT_S", 3, least=0.5)  # Without a frame a camera is silent.
 FROZEN_S = env.seconds("OMIL_FROZEN_S", 10, least=1)  # The same bytes for so long: a frozen picture.
+OBSCURED_S = env.seconds("OMIL_OBSCURED_S", 5, least=1)  # Black or covered for so long: an obscured picture.
 KEEP_DAYS = env.integer("OMIL_KEEP_DAYS", 30, least=1, most=3_650)
 KEEP_BYTES = env.integer("OMIL_KEEP_BYTES", 50_000_000_000, least=10_000_000, most=2**50)  # Crops and track log.
 

@@ -1,0 +1,27 @@
+"""`manage.py ingest`: the process that pulls the cameras that have an address."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from cameras import heap
+from cameras.pull import ingest
+
+
+class Command(BaseCommand):
+    help = "Pulls the cameras that have an address."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        heap.settle()
+        self.stdout.write("ingest ready")
+        await ingest.run(stop)
