@@ -189,11 +189,14 @@ def visit_picture(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     """The visit's best picture; it may be replaced while the visit lasts, so a browser asks whether its copy holds."""
     if not may_log_in(request.user):
         return redirect_to_login(request.get_full_path())
-    found = get_object_or_404(Visit.objects.visible_to(request.user), pk=visit_id)
-    if not found.picture:
+    return picture_of(get_object_or_404(Visit.objects.visible_to(request.user), pk=visit_id))
+
+
+def picture_of(visit: Visit) -> HttpResponse:
+    if not visit.picture:
         raise Http404
     try:
-        with default_storage.open(found.picture) as file:
+        with default_storage.open(visit.picture) as file:
             response = HttpResponse(file.read(), content_type="image/jpeg")
     except FileNotFoundError:
         raise Http404 from None  # Retention was here between the row and the file.

@@ -107,12 +107,15 @@ INSTALLED_APPS = [
     "cameras",
     "detections",
     "recordings",
+    "ninja",
+    "api",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "api.problems.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -344,6 +347,10 @@ RECORDINGS_BYTES = env.integer("OMIL_RECORDINGS_BYTES", 200_000_000_000, least=1
 RECORDINGS_FREE_BYTES = env.integer("OMIL_RECORDINGS_FREE_BYTES", 1_000_000_000, least=0, most=2**50)
 # Of clips that wait in the spool while their storage is away or full; above it the oldest are lost.
 RECORD_WAITING_BYTES = env.integer("OMIL_RECORD_WAITING_BYTES", 2_000_000_000, least=10_000_000, most=2**50)
+
+# --- API -------------------------------------------------------------------------------------------------------------
+
+API_PER_MINUTE = env.integer("OMIL_API_PER_MINUTE", 1_200, least=1, most=1_000_000)  # Requests of one token or user.
 
 # --- Logging -------------------------------------------------------------------------------------------------------
 

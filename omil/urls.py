@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("cameras.urls")),
     path("", include("detections.urls")),
     path("", include("recordings.urls")),
+    path("", include("api.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),

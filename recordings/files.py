@@ -67,12 +67,12 @@ def _note_view(user: User, clip: Recording) -> None:
 def download(request: HttpRequest, user: User, id_: UUID) -> Content | None:
     clip = _clip(user, id_)
     content = footage.film(clip, as_download=True) if clip else None
-    if clip and content and _is_beginning(request):
+    if clip and content and is_beginning(request):
         audit.note(user, AuditEntry.Action.DOWNLOADED, clip)
     return content
 
 
-def _is_beginning(request: HttpRequest) -> bool:
+def is_beginning(request: HttpRequest) -> bool:
     """Not the rest of a download that was broken off."""
     asked = request.headers.get("Range", "")
     return request.method == "GET" and (not asked or asked.replace(" ", "").startswith("bytes=0-"))
@@ -95,6 +95,6 @@ def export_file(request: HttpRequest, user: User, id_: UUID) -> Content | None:
     """Of one's own exports only, and only while the camera is still one's own to watch."""
     film = export.own(user).select_related("camera").filter(pk=id_).first()
     content = export.content_of(film) if film else None
-    if film and content and _is_beginning(request):
+    if film and content and is_beginning(request):
         audit.note(user, AuditEntry.Action.EXPORTED, camera=film.camera, detail=str(film))
     return content
