@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Unit, User, Viewer, may_log_in
 from accounts.slugs import free_slug
+from cameras.secrecy import EncryptedField
 from cameras.sources import redacted, validate_source
 from cameras.zones import NO_MASKS, Masks, as_masks
 
@@ -53,7 +54,7 @@ class Camera(models.Model):
     slug = models.SlugField(_("short name"), max_length=60, unique=True, editable=False)
     unit = models.ForeignKey(Unit, models.PROTECT, related_name="cameras", verbose_name=_("unit"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.BROWSER, editable=False)
-    source = models.CharField(
+    source = EncryptedField(
         _("address"),
         max_length=500,
         blank=True,
