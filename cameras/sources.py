@@ -9,17 +9,25 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
+LOCAL_SCHEMES = ("file", "device")
 HIDDEN = "•••"
+OPTIONS = r"(\?[a-z0-9_=&.-]*)?"
 
 
 def validate_source(source: str) -> None:
-    """Refuses what is no camera's address, above all files and commands; never repeats what may hold a password."""
-    scheme = source.partition(":")[0].lower()
-    if scheme not in SCHEMES or not source[len(scheme) :].startswith("://"):
+    """Refuses what is no camera's address, above all commands and any file; never repeats what may hold a password."""
+    scheme, _colon, rest = source.partition(":")
+    scheme = scheme.lower()
+    if scheme in LOCAL_SCHEMES:
+        _validate_local(scheme, rest)
+        return
+    if scheme not in SCHEMES or not rest.startswith("//"):
         raise ValidationError(
             _("A camera's address begins with %(schemes)s."),
             code="scheme",
-            params={"schemes": ", ".join(f"{name}://" for name in SCHEMES)},
+            params={
+                "schemes": ", ".join([*(f"{name}://" for name in SCHEMES), *(f"{name}:" for name in LOCAL_SCHEMES)])
+            },
         )
     if re.search(r"[\x00-\x20\x7f\\]", source):
         raise ValidationError(_("A camera's address has no spaces, control characters or backslashes."), code="space")
@@ -30,12 +38,28 @@ def validate_source(source: str) -> None:
         is_whole = False
     if not is_whole:
         raise ValidationError(_("This address names no host, or a port that does not exist."), code="host")
+    if parts.path.lower().endswith(".m3u8"):
+        raise ValidationError(_("HLS cannot be read yet: give the camera's RTSP or MJPEG address."), code="hls")
+
+
+def _validate_local(scheme: str, rest: str) -> None:
+    """`file:` names a file below one folder, `device:` a camera of this machine by its number."""
+    if scheme == "device":
+        if not re.fullmatch(r"\d{1,3}" + OPTIONS, rest):
+            raise ValidationError(_("A device is given by its number, such as device:0."), code="device")
+        return
+    path = re.sub(OPTIONS + "$", "", rest, count=1)
+    is_inside = bool(path) and not path.startswith("/") and ".." not in path.split("/")
+    if not is_inside or re.search(r"[\x00-\x1f\x7f\\?]", path):
+        raise ValidationError(
+            _("A file is given by its name below the folder for such files, as in file:gate.mp4."), code="file"
+        )
 
 
 def redacted(source: str) -> str:
     """The address with its password and query, where secrets hide as well, blotted out."""
-    if not source:
-        return ""
+    if not source or source.partition(":")[0].lower() in LOCAL_SCHEMES:
+        return source
     try:
         parts = urlsplit(source)
     except ValueError:

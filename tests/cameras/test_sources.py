@@ -15,6 +15,9 @@ from cameras.sources import redacted, validate_source
         "rtsps://user:p%40ss@camera.local:8554/1",
         "http://camera.local/video.mjpg?quality=5",
         "HTTPS://[fe80::1]:8443/",
+        "file:gate.mp4",
+        "file:site 2/gate.mp4?once=1",
+        "device:0",
     ],
 )
 def test_addresses_of_cameras_are_allowed(source: str) -> None:
@@ -24,7 +27,15 @@ def test_addresses_of_cameras_are_allowed(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "code"),
     [
-        ("file:///etc/passwd", "scheme"),
+        ("file:///etc/passwd", "file"),
+        ("file:/etc/passwd", "file"),
+        ("file:", "file"),
+        ("file:../omil.sqlite3", "file"),
+        ("file:a/../../omil.sqlite3", "file"),
+        ("file:a\\b", "file"),
+        ("device:/dev/sda", "device"),
+        ("device:", "device"),
+        ("http://camera/live.m3u8?a=1", "hls"),
         ("ftp://user:hunter2@host/", "scheme"),
         ("javascript:alert(1)", "scheme"),
         ("rtsp:/hunter2", "scheme"),
@@ -58,6 +69,7 @@ def test_what_is_no_cameras_address_is_refused_without_repeating_it(source: str,
         ("rtsp://user@10.0.0.9/1", "rtsp://user@10.0.0.9/1"),
         ("http://10.0.0.9/v?user=a&pwd=hunter2#x", "http://10.0.0.9/v?•••"),
         ("http://[hunter2", "•••"),
+        ("file:gate.mp4?once=1", "file:gate.mp4?once=1"),
     ],
 )
 def test_secrets_in_an_address_are_blotted_out(source: str, shown: str) -> None:
