@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -40,6 +41,25 @@ def choice(name: str, default: str, allowed: set[str]) -> str:
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(allowed))}, not {value!r}.")
     return value
+
+
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its name in the IANA database; the machine's own where the variable is unset."""
+    raw = text(name)
+    if not raw:
+        return _zone_of_machine()
+    try:
+        return ZoneInfo(raw)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(f"{name} must be a time zone such as Asia/Seoul or UTC, not {raw!r}.") from None
+
+
+def _zone_of_machine() -> ZoneInfo:
+    try:
+        with Path("/etc/localtime").open("rb") as file:
+            return ZoneInfo.from_file(file)
+    except (OSError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def flag(name: str, *, default: bool) -> bool:

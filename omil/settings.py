@@ -223,6 +223,7 @@ LANGUAGE_CODE = env.choice("OMIL_LANGUAGE", "en", {"en", "ko"})
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"  # What is stored and logged; pages show the viewer's zone.
+PICTURE_ZONE = env.zone("OMIL_TIME_ZONE")  # Of the times drawn into streams and snapshots, which viewers share.
 USE_I18N = True
 
 # --- Static files --------------------------------------------------------------------------------------------------

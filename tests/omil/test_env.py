@@ -123,6 +123,8 @@ def settings_with(data: Path, show: str = "''", **variables: str) -> subprocess.
         ({"OMIL_TLS_CERTIFICATE": "/etc/hostname"}, "set both or neither"),
         ({"DATABASE_URL": "mysql://u@h/d"}, "DATABASE_URL must begin with postgres:// or sqlite://"),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://"),
+        ({"OMIL_TIME_ZONE": "Asia/Soul"}, "OMIL_TIME_ZONE must be a time zone such as Asia/Seoul"),
+        ({"OMIL_TIME_ZONE": "../etc"}, "OMIL_TIME_ZONE must be a time zone such as Asia/Seoul"),
         ({"OMIL_LANGUAGE": "de"}, "OMIL_LANGUAGE must be one of en, ko, not 'de'"),
         ({"OMIL_MAX_LAG_S": "soon"}, "OMIL_MAX_LAG_S must be a number, not 'soon'"),
     ],
