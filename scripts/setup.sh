@@ -12,6 +12,11 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 missing=()
 has() { command -v "$1" >/dev/null 2>&1; }
 has_library() { { /sbin/ldconfig -p 2>/dev/null || true; } | grep -qF "$1"; }
+# Any that detections/lettering.py looks for; without one, names in Hangul could not be drawn into pictures.
+has_hangul() {
+    [ -n "$(find /usr/share/fonts /usr/local/share/fonts ~/.local/share/fonts ~/.fonts 2>/dev/null \( -name 'NanumGothic*.ttf' \
+        -o -name 'NanumBarunGothic*.ttf' -o -name 'NotoSansCJK-*.ttc' -o -name 'NotoSansKR-*.otf' \) -print -quit)" ]
+}
 needs() { missing+=("$1"); }
 # Which of GStreamer's elements and libraries the tests' RTSP server finds, through the system's own Python.
 has_gst() {
@@ -46,6 +51,7 @@ packages_missing() {
     # Ubuntu 24.04 gave the package a new name.
     has_library libgthread-2.0.so.0 || needs 'libglib2.0-0t64|libglib2.0-0'
     has setpriv || needs util-linux
+    has_hangul || needs fonts-nanum
     if [ "$kind" = dev ]; then
         has chromium || has google-chrome || needs chromium
         has certutil || needs libnss3-tools
