@@ -21,7 +21,6 @@ from cameras.frames import BadFrame, Frame
 from cameras.node import Answer, receiver
 from cameras.pace import Pace
 from cameras.sockets import Groups, Receive, Refused, Scope, Send, Socket, is_origin_allowed, until_first_ends
-from cameras.zones import Masks, wire_version
 
 if TYPE_CHECKING:
     from cameras.intake import Intake
@@ -102,7 +101,7 @@ class Capture:
                 "target_fps": self._pace.fps,
                 "max_bytes": settings.MAX_FRAME_BYTES,
                 "server_time": time.time(),
-                **_masks_message(self.sender.masks),
+                **self.sender.masks.message(),
             }
         )
         self._groups.set(self._group_names())
@@ -296,12 +295,7 @@ class Capture:
             else:
                 self._pace.wanted_fps = self.sender.target_fps
                 if self.sender.masks != before.masks:
-                    await self.socket.send_json({"type": "masks", **_masks_message(self.sender.masks)})
-
-
-def _masks_message(masks: Masks) -> dict[str, Any]:
-    """What the page has to black out, and the version that it then says in its frames' headers."""
-    return {"masks": masks.polygons, "mask_version": wire_version(masks.version)}
+                    await self.socket.send_json({"type": "masks", **self.sender.masks.message()})
 
 
 def _json(text: str | None) -> dict[str, Any] | None:

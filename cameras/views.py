@@ -47,7 +47,8 @@ def capture(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     if not camera.is_enabled:
         return render(request, "cameras/switched_off.html", {"camera": camera}, status=409)
-    response = render(request, "cameras/capture.html", {"camera": camera, "device": device})
+    masks = camera.masks().message()
+    response = render(request, "cameras/capture.html", {"camera": camera, "device": device, "masks": masks})
     if device and token:
         enrolment.touch(device)
         enrolment.remember(response, camera.pk, token)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,13 @@ LEAST_CORNERS, MOST_CORNERS = 3, 32
 MOST_ZONES = 32  # Of one camera.
 LEAST_SIZE = 1e-4  # Of the picture: what is smaller was not drawn on purpose.
 MOST_VERSIONS = 65_535  # The wire has 16 bits for it.
+
+
+class MasksMessage(TypedDict):
+    """What a page has to black out, and the version that it then says in its frames' headers."""
+
+    masks: tuple[Points, ...]
+    mask_version: int
 
 
 class BadZone(ValueError):
@@ -38,6 +45,9 @@ class Masks:
 
     version: int = 0
     polygons: tuple[Points, ...] = ()
+
+    def message(self) -> MasksMessage:
+        return {"masks": self.polygons, "mask_version": wire_version(self.version)}
 
 
 NO_MASKS = Masks()

@@ -34,7 +34,7 @@ const sender = new Sender({
   url: "ws://test/", stream: "ab".repeat(16), outbox: new Outbox(), clock: new ServerClock(),
   on: {
     state: ({ state, reason }) => seen.states.push(reason ? `${state}:${reason}` : state),
-    welcome() {}, sent() {}, result() {},
+    welcome() {}, masks() {}, sent() {}, result() {},
     answer: (ack, rttMs) => seen.answers.push([ack.seq, ack.verdict, rttMs >= 0]),
   },
 });

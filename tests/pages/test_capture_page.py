@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cameras import images
+from cameras.models import Camera, Zone
 from tests.pages.conftest import NOW, SECURE, VisitPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -25,7 +26,7 @@ SERVE = """welcome => {
     if (typeof data === "string") return;
     const view = new DataView(data.buffer);
     const [seq, at] = [view.getUint32(4), view.getFloat64(8)];
-    framesSent.push({ seq, at, jpeg: [...data.subarray(16)] });
+    framesSent.push({ seq, at, maskVersion: view.getUint16(2), jpeg: [...data.subarray(16)] });
     const ack = { type: "ack", seq, verdict: "no_motion", reason: "no_motion", credit: 2, target_fps: 5 };
     setTimeout(() => socket.hear(JSON.stringify(ack)), 5);
   };
@@ -83,3 +84,31 @@ def test_a_page_that_was_taken_over_can_take_the_camera_back(visit_page: VisitPa
     live.page.evaluate(SERVE, {**WELCOME, "last_seq": 2})
     live.page.wait_for_function("() => framesSent.length >= 2", timeout=20_000)
     assert min(frame["seq"] for frame in live.page.evaluate("framesSent")) > 2
+
+
+def test_masks_are_in_every_picture_before_it_is_encoded_and_in_the_preview(
+    visit_page: VisitPage, camera_x: Camera
+) -> None:
+    """The very first pictures too: the page comes with its masks. Others hold as soon as the server names them."""
+    top, left = [[0, 0], [1, 0], [1, 0.5], [0, 0.5]], [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+    Zone.objects.create(camera=camera_x, name="Window", kind=Zone.Kind.MASK, points=top)
+    Camera.objects.filter(pk=camera_x.pk).update(mask_version=3)
+    live = visit_page("/capture/gate-x/", origin=SECURE)
+    live.page.wait_for_function("() => Number(document.querySelector('[data-capture]').dataset.buffered) >= 2")
+    live.page.evaluate(SERVE, {**WELCOME, "masks": [top], "mask_version": 3})
+    live.page.wait_for_function("() => framesSent.length >= 4", timeout=20_000)
+    found = live.page.evaluate("framesSent")
+    assert {frame["maskVersion"] for frame in found} == {3}
+    for frame in found:
+        picture = images.decode_bgr(bytes(frame["jpeg"]))
+        assert picture[:230].max() < 16
+        assert picture[250:].max() > 60
+    shape = live.page.locator("[data-masks] polygon")
+    assert shape.get_attribute("points") == "0,0 640,0 640,240 0,240"
+    live.say({"type": "masks", "masks": [left], "mask_version": 4})
+    live.page.wait_for_function("() => framesSent.some((frame) => frame.maskVersion === 4)", timeout=20_000)
+    later = next(frame for frame in live.page.evaluate("framesSent") if frame["maskVersion"] == 4)
+    picture = images.decode_bgr(bytes(later["jpeg"]))
+    assert picture[:, :310].max() < 16
+    assert picture[:230, 330:].max() > 60
+    assert live.problems == []

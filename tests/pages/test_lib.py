@@ -44,11 +44,12 @@ def test_a_frame_is_read_by_the_server_as_it_was_written(run: Run) -> None:
     body = """
       const { encodeFrame } = await load("lib/protocol");
       const jpeg = new Uint8Array([255, 216, 7]).buffer;
-      return [...encodeFrame({ seq: 4_000_000_000, capturedAt: 1_700_000_000.125, jpeg })];
+      return [...encodeFrame({ seq: 4_000_000_000, capturedAt: 1_700_000_000.125, jpeg, maskVersion: 65_535 })];
     """
     message = bytes(run(body))
     frame = frames.parse(message, camera_id=1, stream="a" * 32, received_at=0, max_bytes=100)
     assert (frame.seq, frame.captured_at, frame.jpeg) == (4_000_000_000, 1_700_000_000.125, b"\xff\xd8\x07")
+    assert frame.mask_version == 65_535
 
 
 def test_a_live_picture_is_read_as_the_server_wrote_it(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import * as webcam from "./camera.js";
 import { View } from "./capture_view.js";
+import { masksOf, masksOfPage } from "./masks.js";
 import { isSupported, Sampler } from "./sampler.js";
 import { Sender } from "./sender.js";
 import { Stage } from "./stage.js";
@@ -55,15 +56,16 @@ const sender = new Sender({
       sampler.configure(quality.settings);
     },
     result: (message) => stage.result(message, steadyMs()),
+    masks: (message) => mask(masksOf(message)),
   },
 });
 
 const sampler = new Sampler({
-  onFrame({ jpeg, atMs, width, height, naturalWidth, naturalHeight }) {
+  onFrame({ jpeg, atMs, maskVersion, width, height, naturalWidth, naturalHeight }) {
     // It was under way when the camera was stopped; or another page sends this camera's pictures now.
     if (isPaused || !stream || sender.state === "taken" || sender.isBarred) return;
     quality.picture({ width: naturalWidth, height: naturalHeight, bytes: jpeg.byteLength }, atMs);
-    if (!sender.offer({ jpeg, atMs })) counts.too_large += 1;
+    if (!sender.offer({ jpeg, atMs, maskVersion })) counts.too_large += 1;
     sampler.configure(quality.settings);
     view.pictured(width, height);
   },
@@ -74,6 +76,12 @@ const sampler = new Sampler({
     show();
   },
 });
+
+/** From now on, in what is sent and in the preview. */
+function mask(masks) {
+  sampler.mask(masks);
+  view.masked(masks);
+}
 
 async function openCamera(chosen = "") {
   if (isOpening) return;
@@ -164,5 +172,6 @@ navigator.mediaDevices?.addEventListener("devicechange", async () => {
 window.addEventListener("online", () => sender.state === "waiting" && sender.retry());
 window.addEventListener("pagehide", () => sender.close());
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+mask(masksOfPage());
 sender.connect();
 openCamera();

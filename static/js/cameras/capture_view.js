@@ -1,5 +1,6 @@
 // What the capture page shows. Everything that is shown is also an attribute of the page's root: style and tests read it.
 
+import { MaskLayer } from "./masks.js";
 import { clockText, hasText, text } from "../lib/texts.js";
 
 const LAMPS = { open: "good", connecting: "warn", waiting: "bad", refused: "bad", taken: "bad", closed: "off" };
@@ -15,6 +16,7 @@ export class View {
     this.root = root;
     this.socketPath = root.dataset.socket;
     this.video = root.querySelector("video");
+    this.maskLayer = new MaskLayer(root.querySelector("[data-masks]"), this.video);
     for (const element of root.querySelectorAll("[data-part]")) this.#parts[element.dataset.part] = element;
   }
 
@@ -31,6 +33,11 @@ export class View {
   preview(stream) {
     this.video.srcObject = stream;
     if (stream) this.video.play().catch(() => {}); // Some browsers play only once the page is in front.
+  }
+
+  masked(masks) {
+    this.maskLayer.show(masks);
+    this.root.dataset.maskVersion = masks.version;
   }
 
   connected(rttMs) {

@@ -51,6 +51,11 @@ export class Sampler {
     this.#worker.postMessage({ type: "configure", settings });
   }
 
+  /** Blacks these masks out of every picture taken from now on. */
+  mask(masks) {
+    this.#worker.postMessage({ type: "mask", masks });
+  }
+
   async #grab() {
     if (this.#isGrabbing || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
     this.#isGrabbing = true;

@@ -1,13 +1,15 @@
 // Takes pictures at the wanted rate and encodes them, off the page's thread; a hidden tab does not slow a worker down.
-// In: configure, stop, read (a stream of frames), track (a camera's), ask (for bitmaps at the right times), bitmap.
+// In: configure, mask, stop, read (a stream of frames), track (a camera's), ask (for bitmaps at the right times), bitmap.
 // Out: ready, tick, due (a bitmap), frame.
 
+import { drawMasks, NO_MASKS } from "./masks.js";
 import { steadyMs } from "../lib/clock.js";
 
 const TICK_MS = 100;
 const EARLY_MS = 10; // A camera's frames jitter: one that is this early is not left out.
 
 const settings = { fps: 5, longestPx: 640, quality: 0.8 };
+let masks = NO_MASKS;
 let canvas = null;
 let reader = null;
 let dueMs = 0;
@@ -29,11 +31,14 @@ async function encode(picture, naturalWidth, naturalHeight, atMs) {
     const width = Math.max(2, Math.round((naturalWidth * scale) / 2) * 2);
     const height = Math.max(2, Math.round((naturalHeight * scale) / 2) * 2);
     if (canvas?.width !== width || canvas?.height !== height) canvas = new OffscreenCanvas(width, height);
-    canvas.getContext("2d", { alpha: false, willReadFrequently: true }).drawImage(picture, 0, 0, width, height);
+    const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+    context.drawImage(picture, 0, 0, width, height);
     picture.close();
+    drawMasks(context, masks, width, height);
+    const maskVersion = masks.version; // Of what was drawn: others may come while this is encoded.
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: settings.quality });
     const jpeg = await blob.arrayBuffer();
-    self.postMessage({ type: "frame", jpeg, atMs, width, height, naturalWidth, naturalHeight }, [jpeg]);
+    self.postMessage({ type: "frame", jpeg, atMs, maskVersion, width, height, naturalWidth, naturalHeight }, [jpeg]);
   } finally {
     picture.close();
     isEncoding = false;
@@ -69,6 +74,9 @@ function tick() {
 
 const actions = {
   configure: ({ settings: wanted }) => Object.assign(settings, wanted),
+  mask({ masks: wanted }) {
+    masks = wanted;
+  },
   stop,
   read({ readable }) {
     stop();

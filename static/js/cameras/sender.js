@@ -102,6 +102,7 @@ export class Sender {
     if (message?.type === "welcome") this.#greet(message);
     else if (message?.type === "ack") this.#settle(message);
     else if (message?.type === "result") this.on.result(message);
+    else if (message?.type === "masks") this.on.masks(message);
     else if (message?.type === "error") this.#lastError = message.code;
   }
 
@@ -113,6 +114,7 @@ export class Sender {
     this.#holdUntilMs = 0;
     this.isBarred = false;
     this.outbox.resume(welcome.last_seq);
+    this.on.masks(welcome);
     this.on.welcome(welcome, nowMs - this.#helloMs);
     this.#become("open");
     this.#pump();

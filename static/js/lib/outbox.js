@@ -6,7 +6,7 @@ const RECENT_MS = 2_000;
 const TAKEN = new Set(["admitted", "no_motion", "no_person"]);
 
 export class Outbox {
-  #frames = []; // Oldest first: {seq, atMs, jpeg, sentMs}; sentMs is null while a frame is not under way.
+  #frames = []; // Oldest first: {seq, atMs, jpeg, maskVersion, sentMs}; sentMs is null while a frame is not under way.
   #lastSeq = 0;
   #lastTaken = 0;
   bytes = 0;
@@ -36,9 +36,9 @@ export class Outbox {
     return Math.max(0, ...this.#frames.filter((frame) => frame.sentMs !== null).map((frame) => nowMs - frame.sentMs));
   }
 
-  add({ atMs, jpeg }) {
+  add({ atMs, jpeg, maskVersion = 0 }) {
     this.#lastSeq += 1;
-    this.#frames.push({ seq: this.#lastSeq, atMs, jpeg, sentMs: null });
+    this.#frames.push({ seq: this.#lastSeq, atMs, jpeg, maskVersion, sentMs: null });
     this.bytes += jpeg.byteLength;
     this.trim(atMs);
     return this.#lastSeq;

@@ -3,15 +3,14 @@
 export const HEADER_BYTES = 16;
 const VERSION = 1;
 const JPEG = 0;
-const NO_MASK = 0;
 
 /** A frame as one message: version, codec, mask version, sequence number, capture time (server's Unix seconds), JPEG. */
-export function encodeFrame({ seq, capturedAt, jpeg }) {
+export function encodeFrame({ seq, capturedAt, jpeg, maskVersion = 0 }) {
   const message = new Uint8Array(HEADER_BYTES + jpeg.byteLength);
   const header = new DataView(message.buffer);
   header.setUint8(0, VERSION);
   header.setUint8(1, JPEG);
-  header.setUint16(2, NO_MASK);
+  header.setUint16(2, maskVersion); // 0: no masks are in the picture.
   header.setUint32(4, seq);
   header.setFloat64(8, capturedAt);
   message.set(new Uint8Array(jpeg), HEADER_BYTES);
