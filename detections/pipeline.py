@@ -13,6 +13,7 @@ from cameras.entries import Entry, Flag, Kind, Outcome
 from cameras.presence import Presence
 from cameras.spool import Spool
 from detections import broadcast, checkpoint, store
+from detections.boxes import Boxes
 from detections.checkpoint import Checkpoint
 from detections.detector import Detector, Prepared
 from detections.messages import BoxMessage, TracksMessage
@@ -74,12 +75,18 @@ def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detec
     )
 
 
-def process(camera: Camera, entry: Entry, picture: Picture) -> None:
+def detect(camera: Camera, entry: Entry, picture: Picture) -> Boxes:
+    """The people in the picture; changes nothing but what a fallback detector learns. One picture at a time."""
+    if entry.flags & Flag.FROZEN:
+        return Boxes.empty()
+    return camera.detector.detect(picture.prepared, camera.id)
+
+
+def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> None:
     """An admitted frame takes effect: exactly once, because the checkpoint names it before its entry is settled."""
     if entry.flags & Flag.FROZEN:
         stand_still(camera, entry)
         return
-    boxes = camera.detector.detect(picture.prepared, camera.id)
     tracks = camera.tracker.update(boxes, entry.captured_at, picture.size_wh)
     update = camera.visits.update(
         tracks,

@@ -1,4 +1,4 @@
-"""One camera's turn of a worker: takes its entries in order, decodes ahead, and yields to other cameras fairly.
+"""One camera's turn of a worker: takes its entries in order, looks ahead, and yields to other cameras fairly.
 
 With n cameras waiting the gap between a camera's turns is at most n slices and a frame. A camera that is catching up
 after an outage gets at most half of a worker's time while others wait. An idle turn lingers for the next frame, so that
@@ -22,14 +22,15 @@ from django.db import DatabaseError
 
 from cameras import bell
 from cameras.analysis import Heartbeat
-from cameras.entries import Entry, Kind
+from cameras.entries import Entry, Flag, Kind
 from detections import pipeline
+from detections.boxes import Boxes
 from detections.pipeline import Camera, Picture
 
 logger = logging.getLogger(__name__)
 
 BATCH = 32
-AHEAD = 2  # Pictures decoded ahead of inference.
+AHEAD = 2  # Pictures decoded ahead of inference; one is looked at while the one before it takes effect.
 POLL_S = 0.003
 LOOK_S = 0.05  # How often a turn that may end asks whether others wait,
 IDLE_LOOK_S = 0.015  # and how often a lingering one does.
@@ -70,6 +71,7 @@ class Worker:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     share: Share = field(default_factory=Share)
     decoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "decode"))
+    detector: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "detect"))
     is_stopping: bool = False
     handed_on_at: float = 0.0  # When the last turn ended for others' sake (time.monotonic), else 0.
 
@@ -89,6 +91,15 @@ def worker() -> Worker:
     return Worker()
 
 
+@dataclass(slots=True)
+class Ahead:
+    """An entry that is yet to take effect, and what is being made of its picture."""
+
+    entry: Entry
+    picture: Future[Picture] | None = None
+    boxes: Future[Boxes] | None = None
+
+
 class Turn:
     """Runs until the log is empty for a while, the slice is over and others wait, or the worker stops."""
 
@@ -101,7 +112,8 @@ class Turn:
         self._others_wait = False
         self.idle_s = 0.0
         self.frames = 0
-        self._ahead: deque[tuple[Entry, Future[Picture] | None]] = deque()
+        self._ahead: deque[Ahead] = deque()
+        self._is_ending = False
         self._looked_at = 0.0
         self._kept_at = 0.0
         self._last_frame_at = self.started
@@ -109,30 +121,41 @@ class Turn:
     def run(self) -> None:
         """Raises what the database or the disk raises; the entry it happened at then waits for the next turn."""
         try:
-            for entry, picture in self._entries():
-                self._take(entry, picture)
-                if self._is_over():
-                    break
+            for ahead in self._entries():
+                self._take(ahead)
+                self._is_ending = self._is_ending or self._is_over()
+                if self._is_ending and not any(later.boxes for later in self._ahead):
+                    break  # What has been looked at takes effect, for the next turn would have to look again.
         finally:
-            for _entry, picture in self._ahead:
-                if picture:
-                    picture.cancel()
+            self._give_up_ahead()
         self._close()
+
+    def _give_up_ahead(self) -> None:
+        """Leaves nothing at work: another worker may own the camera in a moment."""
+        for ahead in self._ahead:
+            if ahead.picture:
+                ahead.picture.cancel()
+            if ahead.boxes and not ahead.boxes.cancel():
+                with suppress(Exception):  # Whoever takes the frame next meets it too.
+                    ahead.boxes.result()
 
     # --- One entry ---
 
-    def _take(self, entry: Entry, picture: Future[Picture] | None) -> None:
-        if picture is None:
+    def _take(self, ahead: Ahead) -> None:
+        entry = ahead.entry
+        if ahead.picture is None:
             pipeline.advance(self.camera, entry)
             return
         self._note_lag(entry)
         try:
-            decoded = picture.result()
+            picture = ahead.picture.result()
+            boxes = ahead.boxes.result() if ahead.boxes else pipeline.detect(self.camera, entry, picture)
         except Exception as error:
             self._skip(entry, error)
         else:
+            self._detect_next()
             try:
-                pipeline.process(self.camera, entry, decoded)
+                pipeline.process(self.camera, entry, picture, boxes)
             except (DatabaseError, OSError):
                 raise  # The frame is good; it waits for a database or a disk that answers.
             except Exception as error:
@@ -154,7 +177,7 @@ class Turn:
 
     # --- The order of entries ---
 
-    def _entries(self) -> Iterator[tuple[Entry, Future[Picture] | None]]:
+    def _entries(self) -> Iterator[Ahead]:
         """The log's entries in order, pictures decoded up to AHEAD frames before they are asked for."""
         read_n = self.camera.last.n
         batch: deque[Entry] = deque()
@@ -163,9 +186,9 @@ class Turn:
                 batch.extend(self.camera.spool.after(read_n, limit=BATCH))
                 if batch:
                     read_n = batch[-1].n
-            while batch and sum(picture is not None for _entry, picture in self._ahead) < AHEAD:
+            while batch and sum(ahead.picture is not None for ahead in self._ahead) < AHEAD:
                 entry = batch.popleft()
-                self._ahead.append((entry, self._decode(entry)))
+                self._ahead.append(Ahead(entry, self._decode(entry)))
             if self._ahead:
                 yield self._ahead.popleft()
             elif not self._linger(read_n):
@@ -175,6 +198,25 @@ class Turn:
         if entry.kind is not Kind.ADMITTED:
             return None
         return self.host.decoder.submit(pipeline.decode, self.camera.spool, entry, self.camera.detector)
+
+    def _detect_next(self) -> None:
+        """Sets the model to work on the next picture while this one takes effect."""
+        following = next((ahead for ahead in self._ahead if ahead.picture), None)
+        if following and following.picture and not following.entry.flags & Flag.FROZEN and self._may_look_ahead():
+            picture, entry = following.picture, following.entry
+            following.boxes = self.host.detector.submit(
+                lambda: pipeline.detect(self.camera, entry, picture.result()),
+            )
+
+    def _may_look_ahead(self) -> bool:
+        """Not where the turn is about to end: it would last one frame longer than is fair."""
+        if self._is_ending or self.camera.detector.is_fallback:  # That one learns from what it is shown.
+            return False
+        if self.camera.last.catching_up and self._others_wait:
+            return False
+        busy_s = time.monotonic() - self.started - self.idle_s
+        has_time = busy_s + 2 * self.host.heartbeat.frame_s < settings.SLICE_S
+        return has_time or (busy_s >= settings.SLICE_S and not self._others_wait)
 
     def _linger(self, read_n: int) -> bool:
         """Waits for the next entry; whether there is one."""
