@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cameras.opened import Opened
+
 NAME = "presence"
 FIELDS = struct.Struct("<Qd?dHH?d")
 CHECKSUM = struct.Struct("<I")
@@ -33,24 +35,29 @@ class Presence:
 NOBODY = Presence()
 
 
+class Writer:
+    """Writes one camera's presence; held by the camera's owner."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = Opened(folder / NAME, is_made=True)
+
+    def write(self, presence: Presence) -> None:
+        raw = FIELDS.pack(
+            presence.n,
+            presence.captured_at,
+            presence.present,
+            presence.last_box_at,
+            min(presence.people, 65_535),
+            min(presence.open_visits, 65_535),
+            presence.catching_up,
+            presence.written_at,
+        )
+        self._file.write_at(0, raw + CHECKSUM.pack(zlib.crc32(raw)))
+
+
 def write(folder: Path, presence: Presence) -> None:
-    raw = FIELDS.pack(
-        presence.n,
-        presence.captured_at,
-        presence.present,
-        presence.last_box_at,
-        min(presence.people, 65_535),
-        min(presence.open_visits, 65_535),
-        presence.catching_up,
-        presence.written_at,
-    )
-    path = folder / NAME
-    try:
-        file = path.open("r+b", buffering=0)
-    except FileNotFoundError:
-        file = path.open("x+b", buffering=0)
-    with file:
-        file.write(raw + CHECKSUM.pack(zlib.crc32(raw)))
+    """Once, where there is nothing to keep open for."""
+    Writer(folder).write(presence)
 
 
 def read(folder: Path) -> Presence:

@@ -16,6 +16,7 @@ from pathlib import Path
 from cameras import entries, ring
 from cameras.entries import Entry, Flag, Kind, Outcome
 from cameras.frames import Frame
+from cameras.opened import Opened
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Spool:
         self.folder = folder
         self.log = folder / "log"
         self.admitted = folder / "admitted"
+        self._settled: tuple[Path, Opened] | None = None  # The segment in which an entry was settled last.
         self.log.mkdir(parents=True, exist_ok=True)
         self.admitted.mkdir(exist_ok=True)
 
@@ -77,9 +79,12 @@ class Spool:
 
     def settle(self, n: int, outcome: Outcome, people: int) -> None:
         """Notes in entry n what analysis made of it; the same note twice changes nothing."""
-        with suppress(FileNotFoundError), self._segment(n).open("r+b") as segment:
-            segment.seek((n - 1) % SEGMENT * entries.SIZE + entries.TAIL_AT)
-            segment.write(entries.TAIL.pack(outcome, min(people, 255)))
+        path = self._segment(n)
+        with suppress(FileNotFoundError):
+            if self._settled is None or self._settled[0] != path:
+                self._settled = path, Opened(path)
+            offset = (n - 1) % SEGMENT * entries.SIZE + entries.TAIL_AT
+            self._settled[1].write_at(offset, entries.TAIL.pack(outcome, min(people, 255)))
 
     def release(self, entry: Entry) -> None:
         """Gives up the admitted picture; the ring may still hold it."""

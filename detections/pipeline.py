@@ -54,6 +54,8 @@ class Camera:
     visits: Visits
     last: Checkpoint
     written_n: int
+    checkpoints: checkpoint.Writer
+    presences: presence.Writer
 
 
 def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detector: Detector) -> Camera:
@@ -72,6 +74,8 @@ def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detec
         visits=Visits(camera_id, rules, last.visits or None),
         last=last,
         written_n=last.n,
+        checkpoints=checkpoint.Writer(spool.folder),
+        presences=presence.Writer(spool.folder),
     )
 
 
@@ -206,10 +210,9 @@ def write(camera: Camera) -> None:
     """Replaces the checkpoint and tells the gate and the clock where analysis stands."""
     visits = camera.visits
     camera.last = replace(camera.last, tracker=camera.tracker.state(), visits=visits.state())
-    checkpoint.write(camera.spool.folder, camera.last)
+    camera.checkpoints.write(camera.last)
     camera.written_n = camera.last.n
-    presence.write(
-        camera.spool.folder,
+    camera.presences.write(
         Presence(
             n=camera.last.n,
             captured_at=camera.last.captured_at,

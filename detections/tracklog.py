@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from cameras.opened import Opened
+
 TAIL_BYTES = 65_536
 CAPTURED_AT = '"captured_at":'
 
@@ -43,17 +45,17 @@ class TrackLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._mended: set[Path] = set()
+        self._file: tuple[Path, Opened] | None = None  # The hour's, once it is mended.
 
     def _path(self, captured_at: float) -> Path:
         return self.folder / f"{datetime.fromtimestamp(captured_at, UTC):%Y-%m-%dT%H}.jsonl"
 
     def append(self, row: Row) -> None:
         path = self._path(row.captured_at)
-        if path not in self._mended:
+        if self._file is None or self._file[0] != path or not self._file[1].is_still(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             _mend(path, before_n=row.n)
-            self._mended.add(path)
+            self._file = path, Opened(path, is_made=True, is_appended=True)
         body = {
             "n": row.n,
             "stream": row.stream,
@@ -62,8 +64,7 @@ class TrackLog:
             "failed": row.failed,
             "boxes": row.boxes,
         }
-        with path.open("ab", buffering=0) as file:
-            file.write(json.dumps(body, separators=(",", ":")).encode() + b"\n")
+        self._file[1].append(json.dumps(body, separators=(",", ":")).encode() + b"\n")
 
     def rows(self, start: float, end: float) -> Iterator[Row]:
         """The rows captured in [start, end), in the order of analysis."""
