@@ -89,12 +89,15 @@ class Parser:
 
     def _inside(self) -> bytes | None:
         if self._length is not None:
-            if len(self._buffer) < self._length:
+            if len(self._buffer) >= self._length:
+                if self._buffer[max(0, self._length - 64) : self._length].rstrip(b"\0\r\n").endswith(EOI):
+                    return self._take(self._length)
+            elif (at := self._next_part(max(0, self._searched - 256))) is None:
+                self._searched = len(self._buffer)
                 return None
-            body = bytes(self._buffer[: self._length])
-            if body[-64:].rstrip(b"\0\r\n").endswith(EOI):
-                return self._take(self._length, self._length)
-            self._length = None  # Wrong, or the picture breaks off: its end is found as if there were none.
+            else:  # The picture breaks off, or its length is too great.
+                return self._take(at)
+            self._length, self._searched = None, 0  # Wrong: the end is found as if there were none.
         return self._without_length()
 
     def _next_part(self, start: int) -> int | None:
@@ -110,20 +113,21 @@ class Parser:
     def _without_length(self) -> bytes | None:
         start = max(0, self._searched - 256)
         if (at := self._next_part(start)) is not None:
-            return self._take(at, at)
+            return self._take(at)
         if found := END.search(self._buffer, start):
-            return self._take(found.start() + 2, found.start() + 2)
+            return self._take(found.start() + 2)
         if self._buffer.endswith(EOI):  # The next part is not there yet; waiting for it would cost a picture's time.
-            return self._take(len(self._buffer), len(self._buffer))
+            return self._take(len(self._buffer))
         self._searched = len(self._buffer)
         if len(self._buffer) > MOST_BYTES:
-            return self._take(0, len(self._buffer))
+            self._buffer.clear()
+            return self._take(0)
         return None
 
-    def _take(self, end: int, gone: int) -> bytes:
+    def _take(self, end: int) -> bytes:
         """The picture up to here, if it is whole; b"" where it is not."""
         jpeg = bytes(self._buffer[:end]).rstrip(b"\r\n")
-        del self._buffer[:gone]
+        del self._buffer[:end]
         self._is_inside, self._length, self._searched = False, None, 0
         if jpeg[-64:].rstrip(b"\0").endswith(EOI):
             return jpeg
