@@ -54,6 +54,7 @@ class CameraOut(Schema):
     created_at: datetime
     page: str
     snapshot: str
+    stream: str
 
     @classmethod
     def of(cls, camera: Camera, *, is_managed: bool) -> CameraOut:
@@ -69,7 +70,9 @@ class CameraOut(Schema):
             "visit_gap_s": camera.visit_gap_s,
             "created_at": camera.created_at,
             "page": reverse("detections:camera", args=[camera.slug]),
-            "snapshot": reverse("cameras:snapshot", args=[camera.slug]),
+            # These two are fixed: programs rely on them.
+            "snapshot": f"/cameras/{camera.slug}/snapshot.jpg",
+            "stream": f"/cameras/{camera.slug}/stream.mjpg",
         }
         return cls.model_validate(values)
 

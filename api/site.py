@@ -13,7 +13,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from api import problems
 from api.access import PerMinute
-from api.routes import cameras, recordings, state, visits
+from api.routes import cameras, events, recordings, state, visits
 
 DESCRIPTION = """
 What the pages show, for programs. Send an access token (`Authorization: Bearer omil_…`), which is made in the admin, or
@@ -34,6 +34,9 @@ class OmilAPI(NinjaAPI):
         document = super().get_openapi_schema(**options)
         for operations in document["paths"].values():
             for operation in operations.values():
+                if operation.pop("x-stream", False):
+                    content = operation["responses"][200]["content"]
+                    content["text/event-stream"] = content.pop("application/json")
                 statuses = {*EVERYWHERE, *(code for code in operation["responses"] if code >= 400)}
                 if "requestBody" in operation:
                     statuses.add(400)
@@ -59,5 +62,5 @@ api = OmilAPI(
     throttle=PerMinute(),
 )
 problems.handle_with(api)
-for router in (cameras.router, visits.router, recordings.router, state.router):
+for router in (cameras.router, visits.router, recordings.router, state.router, events.router):
     api.add_router("", router)

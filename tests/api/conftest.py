@@ -26,15 +26,20 @@ def program(user: User, scope: str = "manage", *cameras: Camera) -> Client:
 
 def make_visit(camera: Camera, number: int = 0, **changes: Any) -> Visit:
     first = NOW + timedelta(minutes=number)
-    values = {"stream": "ab" * 16, "first_seq": number, "state": "ended", "end_reason": "left"}
-    values |= {"first_seen": first, "last_seen": first + timedelta(seconds=20), "ended_at": first}
-    return Visit.objects.create(camera=camera, **{**values, **changes})
+    values: dict[str, Any] = {"stream": "ab" * 16, "first_seq": number, "state": "ended", "end_reason": "left"}
+    values |= {"first_seen": first, "last_seen": first + timedelta(seconds=20), **changes}
+    return Visit.objects.create(camera=camera, **{"ended_at": values["last_seen"], **values})
 
 
 def make_clip(camera: Camera, number: int = 0, **changes: Any) -> Recording:
     start = NOW + timedelta(minutes=number)
-    values = {"state": "ready", "path": f"{camera.pk}/{number}.mp4", "size": len(CLIP), "sha256": "ab" * 32}
-    values |= {"start": start, "end": start + timedelta(seconds=20)}
+    values: dict[str, Any] = {
+        "state": "ready",
+        "path": f"{camera.pk}/{number}.mp4",
+        "size": len(CLIP),
+        "sha256": "ab" * 32,
+    }
+    values |= {"start": start, "end": start + timedelta(seconds=20), "sha256": "ab" * 32}
     return Recording.objects.create(camera=camera, **{**values, **changes})
 
 

@@ -84,10 +84,10 @@ def names() -> list[str]:
 
 def test_every_process_runs_unless_a_setting_makes_it_needless(settings: Settings) -> None:
     settings.IS_VALKEY_EMBEDDED, settings.ANALYSIS_WORKERS, settings.HTTPS = True, 1, False
-    assert names() == ["valkey", "web", "ingest", "clock", "recorder", "analysis", "media"]
+    assert names() == ["valkey", "web", "ingest", "clock", "recorder", "notify", "analysis", "media"]
     settings.IS_VALKEY_EMBEDDED, settings.ANALYSIS_WORKERS, settings.HTTPS = False, 2, True
     settings.TLS_CERTIFICATE = None
-    assert names() == ["web", "trust", "ingest", "clock", "recorder", "analysis.1", "analysis.2", "media"]
+    assert names() == ["web", "trust", "ingest", "clock", "recorder", "notify", "analysis.1", "analysis.2", "media"]
     settings.TLS_CERTIFICATE = Path("/etc/ssl/gate.pem")
     assert "trust" not in names()
 

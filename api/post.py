@@ -1,0 +1,124 @@
+"""Sends one message to a webhook: to a checked address, signed, within a time that holds whatever the receiver does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+import httpx
+from django.conf import settings
+
+from api.signing import signature
+from cameras.addresses import Address, AddressRefused, parse_allowed, pinned, resolve
+
+TIMEOUT_S = 10.0
+SCHEMES = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message for a webhook. `id` is the same at every try, so that a receiver can tell a repetition."""
+
+    id: str
+    url: str
+    secret: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a try, in words for the delivery log; they never repeat the address, which may hold a secret."""
+
+    is_taken: bool
+    text: str
+
+
+def written(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def what_is_wrong(url: str) -> str:
+    """With an address as it is written; "" when nothing is. Whether its host may be used is looked at when sending."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "This address names no host, or a port that does not exist."
+    if parts.scheme not in SCHEMES or not is_whole:
+        return "A webhook's address begins with https:// or http:// and names a host."
+    if "@" in parts.netloc:
+        return "An address with a password is not taken: messages are signed instead."
+    return "" if url.isprintable() and " " not in url else "An address has no spaces or control characters."
+
+
+async def post(letter: Letter) -> Answer:
+    """Never raises for what the receiver does. Redirects are not followed: they could lead anywhere."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            status = await _send(letter)
+    except TimeoutError:
+        return Answer(False, f"no answer within {TIMEOUT_S:g} s")
+    except AddressRefused as error:
+        words = {"dns": "its host name is not known", "address_not_allowed": "its address is not allowed"}
+        return Answer(False, words.get(error.code, error.code))
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
+        return Answer(False, _explained(error))
+    if 300 <= status < 400:
+        return Answer(False, f"{status}: redirects are not followed")
+    return Answer(200 <= status < 300, str(status))
+
+
+async def _send(letter: Letter) -> int:
+    parts = urlsplit(letter.url)
+    host, port = parts.hostname or "", parts.port or SCHEMES[parts.scheme]
+    look_up = partial(resolve, host, port, parse_allowed(settings.PULL_ALLOW))
+    address: Address = (await asyncio.get_running_loop().run_in_executor(None, look_up))[0]
+    async with httpx.AsyncClient(verify=_trust(), trust_env=False, timeout=TIMEOUT_S) as client:
+        request = client.build_request(
+            "POST",
+            pinned(letter.url, address),
+            content=letter.body,
+            headers=_headers(letter) | {"Host": parts.netloc},
+            extensions={"sni_hostname": host},
+        )
+        response = await client.send(request, stream=True, follow_redirects=False)
+        await response.aclose()  # Its status says all; its body is not even read.
+        return response.status_code
+
+
+def _headers(letter: Letter) -> dict[str, str]:
+    timestamp = int(time.time())
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": f"Omil/{settings.VERSION}",
+        "webhook-id": letter.id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(letter.secret, id_=letter.id, timestamp=timestamp, body=letter.body),
+        "Idempotency-Key": letter.id,
+    }
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities that the machine trusts, and those that everybody does."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    return context
+
+
+def _explained(error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {cause.verify_message}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ConnectError):
+        return "the connection is refused or broken"
+    return type(error).__name__
