@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,14 @@ from cameras.pull.source import Fault, Settings
 
 MOST_REDIRECTS = 5
 CODES = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 410: "not_found"}
+
+
+@cache  # Reading the system's certificates takes longer than anything else that an attempt does.
+def _context(ca: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca:
+        context.load_verify_locations(ca)
+    return context
 
 
 class Checked(httpcore.SyncBackend):
@@ -69,11 +78,8 @@ class Client:
         name, _colon, password = user.partition(":")
         self._user = (unquote(name), unquote(password)) if has_user else None
         self._auth: httpx.Auth | None = None
-        context = ssl.create_default_context()
-        if settings.ca:
-            context.load_verify_locations(settings.ca)
         self._client = httpx.Client(
-            transport=Transport(context, settings.allowed),
+            transport=Transport(_context(settings.ca), settings.allowed),
             timeout=httpx.Timeout(settings.connect_s, read=settings.silent_s),
             headers={"User-Agent": "Omil", "Accept": "multipart/x-mixed-replace, image/jpeg, */*;q=0.5"},
             trust_env=False,

@@ -118,6 +118,8 @@ class Camera:
     def close(self) -> None:
         """Killed, as far as its clients can tell."""
         self._stopping.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # Else the thread that waits for one more would get it.
         self._listener.close()
         for raw in list(self._open):
             with suppress(OSError):
