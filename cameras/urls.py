@@ -1,4 +1,4 @@
-"""Addresses of the guard post's pages and of a camera's newest picture."""
+"""Addresses of the guard post's pages."""
 
 from __future__ import annotations
 
@@ -11,5 +11,4 @@ urlpatterns = [
     path("capture/", views.capture_list, name="capture-list"),
     path("capture/<slug:slug>/", views.capture, name="capture"),
     path("enrol/<str:token>/", views.enrol, name="enrol"),
-    path("cameras/<slug:slug>/snapshot.jpg", views.snapshot, name="snapshot"),
 ]

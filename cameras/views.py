@@ -1,19 +1,15 @@
-"""The guard post's pages (pick a camera, capture, enrol) and a camera's newest picture."""
+"""The guard post's pages: pick a camera, capture, enrol."""
 
 from __future__ import annotations
 
-import time
-
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import may_log_in
-from cameras import enrolment, live
+from cameras import enrolment
 from cameras.enrolment import LinkRefused, Standing
 from cameras.models import Camera
 
@@ -72,19 +68,3 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
             return response
     context = {"camera": found.camera if found else None, "standing": standing.value}
     return render(request, "cameras/enrol.html", context, status=STATUS_OF_LINK.get(standing, 410))
-
-
-@require_safe
-def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
-    """The newest picture as it came; an old one is not passed off as new."""
-    if not may_log_in(request.user):
-        return redirect_to_login(request.get_full_path())
-    camera = get_object_or_404(Camera.objects.watchable_by(request.user), slug=slug)
-    frame = live.newest(camera.pk)
-    if frame is None or time.time() - frame.received_at > settings.SILENT_S:
-        response = HttpResponse(_("There is no picture of this camera now."), "text/plain; charset=utf-8", status=404)
-    else:
-        response = HttpResponse(frame.jpeg, "image/jpeg")
-        response["X-Captured-At"] = f"{frame.captured_at:.3f}"
-    response["Cache-Control"] = "private, no-store"
-    return response

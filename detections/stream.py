@@ -50,7 +50,7 @@ class Full(Exception):
 
 
 @cache
-def _pencils() -> ThreadPoolExecutor:
+def pencils() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="draw")
 
 
@@ -139,7 +139,7 @@ class Rendering:
             assert wanted is not None
             if wanted != self._drawn:  # A plate that stays the same is sent again as it is.
                 try:
-                    jpeg = await loop.run_in_executor(_pencils(), draw, wanted, self.size_wh)
+                    jpeg = await loop.run_in_executor(pencils(), draw, wanted, self.size_wh)
                 except Exception as error:  # One bad picture must not end the stream of all.
                     logger.warning("camera %d: a picture could not be drawn: %s", self.camera_id, error)
                     continue

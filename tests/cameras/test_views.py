@@ -1,9 +1,8 @@
-"""The guard post's pages and the snapshot: who gets in, by which proof, and what strangers learn."""
+"""The guard post's pages: who gets in, by which proof, and what strangers learn."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,8 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects, assertTemplateUsed
 
 from accounts.models import Unit, User
-from cameras import enrolment, live
-from cameras.frames import Frame
+from cameras import enrolment
 from cameras.models import Camera, Device, Enrolment
 
 pytestmark = pytest.mark.django_db
@@ -57,9 +55,6 @@ TABLE = {
     "capture nobody": (404, 404, 404, 404, 404, SIGN_IN, SIGN_IN),
     "capture pulled": (404, 404, 404, 404, 404, SIGN_IN, SIGN_IN),
     "list":           (200, 200, 200, 200, 200, SIGN_IN, SIGN_IN),
-    "snapshot X":     (200, 200, 404, 404, 200, SIGN_IN, SIGN_IN),
-    "snapshot Y":     (404, 404, 404, 200, 200, SIGN_IN, SIGN_IN),
-    "snapshot nobody": (404, 404, 404, 404, 404, SIGN_IN, SIGN_IN),
     # A link is its own proof, whoever opens it.
     "enrol X":        (200,) * 7,
     "enrol nobody":   (404,) * 7,
@@ -75,9 +70,6 @@ def addresses(camera_x: Camera, camera_y: Camera, unit_x: Unit) -> dict[str, str
         "capture nobody": "/capture/no-such-camera/",
         "capture pulled": "/capture/pulled/",
         "list": LIST,
-        "snapshot X": reverse("cameras:snapshot", args=[camera_x.slug]),
-        "snapshot Y": reverse("cameras:snapshot", args=[camera_y.slug]),
-        "snapshot nobody": "/cameras/no-such-camera/snapshot.jpg",
         "enrol X": link_of(camera_x),
         "enrol nobody": "/enrol/nothing/",
     }
@@ -85,9 +77,7 @@ def addresses(camera_x: Camera, camera_y: Camera, unit_x: Unit) -> dict[str, str
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("page", TABLE)
-def test_each_page_opens_to_whom_it_should(
-    as_user: LogIn, addresses: dict[str, str], pictures: None, page: str, role: str
-) -> None:
+def test_each_page_opens_to_whom_it_should(as_user: LogIn, addresses: dict[str, str], page: str, role: str) -> None:
     response = as_user(role).get(addresses[page])
     assert response.status_code == TABLE[page][ROLES.index(role)]
     if response.status_code == SIGN_IN:
@@ -124,7 +114,7 @@ def test_an_enrolled_browser_opens_its_own_cameras_page_only(
     assert response.status_code == 200
     assert response.context["device"] == device
     assert client.get(capture_page(camera_y)).status_code == SIGN_IN
-    snapshot = reverse("cameras:snapshot", args=[camera_x.slug])
+    snapshot = reverse("detections:snapshot", args=[camera_x.slug])
     for page in [snapshot, reverse("detections:dashboard"), reverse("admin:index")]:
         assert client.get(page).status_code == SIGN_IN
     device.refresh_from_db()
@@ -273,42 +263,6 @@ def test_a_cameras_name_cannot_bring_markup_into_a_page(as_user: LogIn, camera_x
         assertNotContains(client.get(page), "<script>alert(1)")
 
 
-# --- Snapshot
-
-
-@pytest.fixture
-def pictures(camera_x: Camera, camera_y: Camera) -> Iterator[None]:
-    """Both cameras sent a picture just now."""
-    for camera in (camera_x, camera_y):
-        live.publish(picture(camera, received_at=time.time()), admitted=False)
-    yield
-    live._cameras.clear()
-
-
-def picture(camera: Camera, *, received_at: float) -> Frame:
-    return Frame(camera.pk, "ab" * 16, 1, 1_700_000_000.25, received_at, b"\xff\xd8 picture of " + camera.slug.encode())
-
-
-def test_a_snapshot_is_the_newest_picture_and_is_not_kept(as_user: LogIn, camera_x: Camera, pictures: None) -> None:
-    response = as_user("bob").get(reverse("cameras:snapshot", args=[camera_x.slug]))
-    assert response.content == b"\xff\xd8 picture of gate-x"
-    assert response["Content-Type"] == "image/jpeg"
-    assert response["Cache-Control"] == "private, no-store"
-    assert response["X-Captured-At"] == "1700000000.250"
-
-
-@pytest.mark.parametrize("age_s", [None, 60.0])
-def test_an_old_picture_is_not_passed_off_as_new(as_user: LogIn, camera_x: Camera, age_s: float | None) -> None:
-    if age_s is not None:
-        live.publish(picture(camera_x, received_at=time.time() - age_s), admitted=False)
-    response = as_user("bob").get(reverse("cameras:snapshot", args=[camera_x.slug]))
-    live._cameras.clear()
-    assert response.status_code == 404
-    assert b"no picture of this camera now" in response.content
-    assert response["Cache-Control"] == "private, no-store"
-    assert b"picture of gate-x" not in response.content
-
-
-@pytest.mark.parametrize("page", ["capture X", "list", "snapshot X"])
+@pytest.mark.parametrize("page", ["capture X", "list"])
 def test_pages_that_only_show_cannot_be_posted_to(as_user: LogIn, addresses: dict[str, str], page: str) -> None:
     assert as_user("root").post(addresses[page]).status_code == 405

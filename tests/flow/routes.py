@@ -106,6 +106,7 @@ ROUTES: dict[str, tuple[str, str]] = {
     "capture/": ("login login 200 200 200 200 200 200 200 200", "405"),
     "capture/<slug:slug>/": ("login login 200 200 200 200 200 200 404 404", "405"),
     "enrol/<str:token>/": ("200", "page*"),
+    "cameras/<slug:slug>/stream.mjpg": ("login login login 404 200 200 200 200 404 404", "405"),
     "cameras/<slug:slug>/snapshot.jpg": ("login login login 404 200 200 200 200 404 404", "405"),
     "": ("login login login capture 200 200 200 200 200 200", "405"),
     "cameras/<slug:slug>/": ("login login login capture 200 200 200 200 404 404", "405"),

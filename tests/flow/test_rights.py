@@ -9,6 +9,7 @@ from django.db import transaction
 
 from cameras import live
 from cameras.frames import Frame
+from tests.flow.post import picture
 from tests.flow.roles import OUTSIDERS, PICTURE, ROLES, STREAM, World, fingerprint, make_world
 from tests.flow.routes import ROUTES, address, expected, form_of, outcome, patterns
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def world(db: None, valkey: str) -> World:
     """Unit X's camera has just sent a picture."""
     world = make_world()
-    live.publish(Frame(world.camera.pk, STREAM, 1, time.time(), time.time(), PICTURE), admitted=False)
+    live.publish(Frame(world.camera.pk, STREAM, 1, time.time(), time.time(), picture()), admitted=False)
     return world
 
 
