@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.flow import webcam
 from tests.flow.web import Web
@@ -324,6 +324,12 @@ def test_the_day_is_zoomed_and_walked_by_keys(page: Page, web: Web, told: dict[s
         page.keyboard.press("+")
     with page.expect_response(lambda answer: "timeline.json" in answer.url):
         page.keyboard.press("+")
+    detail = page.locator("[data-detail]")
+    page.keyboard.press("p")  # To a clip that the zoomed view does not show, and back.
+    expect(detail).not_to_contain_text("12:10:00")
+    expect(detail).to_contain_text("recording")
+    page.keyboard.press("n")
+    expect(detail).to_contain_text("recording 12:10:00–12:10:08")
     page.keyboard.press("[")
     assert page.locator("[data-export] [name=start]").input_value().startswith("2026-03-04T12:10")
     page.locator("[data-axis]").focus()

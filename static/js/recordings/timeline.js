@@ -96,12 +96,17 @@ export class Timeline {
 
   async #fetch() {
     const number = ++this.#asked;
-    const query = new URLSearchParams({ camera: this.root.dataset.camera, from: this.view.start, to: this.view.end });
-    const answer = await fetch(`${this.root.dataset.url}?${query}`, { cache: "no-store" }).catch(() => null);
-    if (!answer?.ok || answer.redirected || number !== this.#asked) return;
-    this.data = await answer.json();
+    const data = await this.#ask(this.view.start, this.view.end);
+    if (!data || number !== this.#asked) return;
+    this.data = data;
     this.#paint();
     this.#tell();
+  }
+
+  async #ask(start, end) {
+    const query = new URLSearchParams({ camera: this.root.dataset.camera, from: start, to: end });
+    const answer = await fetch(`${this.root.dataset.url}?${query}`, { cache: "no-store" }).catch(() => null);
+    return answer?.ok && !answer.redirected ? answer.json() : null;
   }
 
   #key(event) {
@@ -164,10 +169,20 @@ export class Timeline {
     return this.data.clips.items.findLast(({ start, end }) => start <= this.cursor && this.cursor <= end);
   }
 
-  #jump(by) {
-    const starts = [...this.data.clips.items, ...this.data.clips.bins].map(({ start }) => start);
-    const to = by > 0 ? starts.find((start) => start > this.cursor + 0.01) : starts.findLast((start) => start < this.cursor - 0.01);
-    if (to !== undefined) this.#go(to);
+  /** To the next clip or the one before, also where it begins outside of what is shown. */
+  async #jump(by) {
+    const from = this.cursor;
+    let to = this.#nextTo(from, by, this.data);
+    if (to === undefined) {
+      const rest = by > 0 ? [this.view.end, this.day.end] : [this.day.start, this.view.start];
+      if (rest[1] - rest[0] >= 1) to = this.#nextTo(from, by, await this.#ask(...rest));
+    }
+    if (to !== undefined && this.cursor === from) this.#go(to);
+  }
+
+  #nextTo(at, by, data) {
+    const starts = [...(data?.clips.items ?? []), ...(data?.clips.bins ?? [])].map(({ start }) => start);
+    return by > 0 ? starts.find((start) => start > at + 0.01) : starts.findLast((start) => start < at - 0.01);
   }
 
   #play() {
