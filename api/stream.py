@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -177,7 +177,7 @@ def place_of(last_event_id: str) -> int | None:
     return Event.objects.filter(key=key).values_list("seq", flat=True).first()
 
 
-async def told(reader: Reader) -> AsyncIterator[bytes]:
+async def told(reader: Reader) -> AsyncGenerator[bytes, None]:
     """The stream's bytes."""
     feed().enter(reader.user_id)
     try:
