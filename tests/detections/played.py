@@ -114,3 +114,11 @@ class Played:
 def times(start: float, end: float, fps: float) -> Iterable[float]:
     for index in range(round((end - start) * fps)):
         yield round(start + index / fps, 6)
+
+
+def room(*dressed: tuple[tuple[float, float, float, float], tuple[int, int, int]]) -> Picture:
+    """A grey room with people of one colour each in these boxes."""
+    picture = np.full((480, 640, 3), 150, np.uint8)
+    for (left, top, right, bottom), colour in dressed:
+        picture[int(top) : int(bottom), int(left) : int(right)] = colour
+    return picture
