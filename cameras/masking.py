@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from pathlib import Path
 
-from cameras import folders, live, zones
+from cameras import folders, live, packets, zones
 from cameras.frames import Frame
 from cameras.zones import NO_MASKS, Masks, wire_version
 
@@ -42,6 +42,8 @@ def write(camera_id: int, masks: Masks) -> None:
         file.flush()
         os.fsync(file.fileno())  # A power cut must not lift a mask.
     fresh.replace(folder / NAME)
+    if masks.polygons:
+        packets.drop_all(folder)  # Nothing can be burnt into them.
 
 
 def read(folder: Path) -> Masks:
