@@ -63,6 +63,7 @@ class Wanted:
             max_bytes=settings.MAX_FRAME_BYTES,
             max_pixels=settings.MAX_FRAME_PIXELS,
             silent_s=SILENT_S,
+            copies_packets=not self.masks.polygons,  # They show what a mask hides.
             files_dir=str(settings.FILES_DIR),
             folder=str(folders.of(self.camera_id)),
         )

@@ -17,7 +17,7 @@ from cameras.models import Camera, Kind
 from cameras.node import receiver
 from cameras.pull import problems
 from cameras.pull.feed import Feed, Publish, TakePackets, Wanted
-from cameras.pull.wire import Message
+from cameras.pull.keeper import Keeper
 
 logger = logging.getLogger(__name__)
 
@@ -88,10 +88,6 @@ class Ingest:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def no_packets(camera_id: int, message: Message) -> None:
-    """Where nothing keeps compressed pictures, they come to nothing."""
-
-
 async def run(stop: asyncio.Event) -> None:
     """The process, until `stop`."""
     teller = relay.Teller(settings.REDIS_URL)
@@ -100,11 +96,13 @@ async def run(stop: asyncio.Event) -> None:
     def publish(frame: Frame, admitted: bool) -> None:
         teller.tell(frame, admitted=admitted)
 
-    pulling = asyncio.create_task(Ingest(publish, no_packets).run())
+    keeper = Keeper()
+    pulling = asyncio.create_task(Ingest(publish, keeper.take).run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({pulling, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for task in (pulling, telling, stopping):
         task.cancel()
     results = await asyncio.gather(pulling, telling, stopping, return_exceptions=True)
+    keeper.close()
     if isinstance(results[0], Exception):
         raise results[0]
