@@ -21,6 +21,7 @@ from cameras.entries import Entry
 from cameras.ring import captured_at_of, scan
 from cameras.spool import SEGMENT, Spool
 from recordings import rule, takes
+from recordings.copy_links import PacketLinks
 from recordings.rows import CameraRules
 from recordings.rule import Cut, Decider
 from recordings.takes import Take, TakeFolder
@@ -38,6 +39,8 @@ class Cutter:
         self.camera_id = camera_id
         self.spool = Spool(folders.of(camera_id))
         self._ring = self.spool.folder / "ring"
+        self._packets = PacketLinks(self.spool.folder)
+        self._now = 0.0
         self.lock = threading.Lock()
         self.decider, self._saved = self._restore()
         self._takes: dict[str, Take] = {}  # As last written.
@@ -50,6 +53,7 @@ class Cutter:
     def tick(self, about: CameraRules, now: float) -> None:
         """Raises OSError where the disk refuses; what was left undone is done by the next."""
         with self.lock:
+            self._now = now
             self.decider.follow(about.rules)
             entries = self._read(now)
             while not self._decide(entries, now):
@@ -126,6 +130,7 @@ class Cutter:
             if folder.link(self._ring / name):
                 self._linked.setdefault(cut.id, []).append(at)
         self._next[cut.id] = max(first, last + 1)
+        self._packets.link(folder.path, first_us=_micros(cut.start), last_us=last)
 
     def _last(self, cut: Cut) -> int:
         """The last microsecond of the cut, or of what was received, where its end is not known."""
@@ -186,6 +191,7 @@ class Cutter:
         self._takes.pop(take_id, None)
         self._next.pop(take_id, None)
         self._linked.pop(take_id, None)
+        self._packets.forget(take_id)
 
     def _adopt(self) -> None:
         """Ends what a killed recorder had begun and this one, which knows more by now, would not begin."""
@@ -209,8 +215,14 @@ class Cutter:
         with self.lock:
             cuts = {cut.id: cut for cut in self.decider.cuts}
             return [
-                (take, cuts[take.id].is_over) for take in self._takes.values() if take.is_confirmed and take.id in cuts
+                (take, cuts[take.id].is_over and not self._lacks_packets(take))
+                for take in self._takes.values()
+                if take.is_confirmed and take.id in cuts
             ]
+
+    def _lacks_packets(self, take: Take) -> bool:
+        end = take.last_at if take.end is None else min(take.end, take.last_at)
+        return self._packets.are_awaited(self._folder(take.id).path, end=end, now=self._now)
 
     def close(self, take: Take) -> None:
         """The row says that the take is over; now the media workers may finish it."""

@@ -17,13 +17,15 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from recordings import poster
+from recordings import copy_mend, poster
+from recordings.encode import TIME_BASE
 from recordings.parts import Parts
 
 logger = logging.getLogger(__name__)
 
 # What `moov` needs: a time, a size and now and then a key picture and a chunk per picture, and the track's header.
 MOOV_BYTES_PER_PICTURE = 24
+MOOV_BYTES_PER_DELAYED = 8  # And how much later it is shown than decoded, where their orders differ.
 MOOV_BYTES = 4_096
 
 
@@ -48,7 +50,10 @@ def finish(parts: Parts, clip: Path) -> Finished:
     clip.parent.mkdir(parents=True, exist_ok=True)
     fresh = clip.with_name(f".{clip.name}")
     try:
-        join(parts.files(progress), fresh, frames=progress.frames)
+        if 0 < progress.copied < progress.next_number:
+            copy_mend.mend(parts.files(progress), fresh, progress)
+        else:
+            join(parts.files(progress), fresh, frames=progress.frames, delay=progress.delay)
         _illustrate(fresh, clip)
         sha256 = _sha256(fresh)
         fresh.replace(clip)  # Last, so that no clip is ever without its pictures.
@@ -72,15 +77,16 @@ def companions(clip: Path) -> Iterator[Path]:
     yield poster.strip_of(clip)
 
 
-def join(parts: Sequence[Path], target: Path, *, frames: int) -> None:
-    """Copies the packets of all parts into one MP4. Room for `moov` is kept at its start: nothing is written twice."""
-    reserved = MOOV_BYTES + MOOV_BYTES_PER_PICTURE * frames
+def join(parts: Sequence[Path], target: Path, *, frames: int, delay: int = 0) -> None:
+    """Copies the packets of all parts into one MP4. Room for `moov` is kept at its start: nothing is written twice.
+    `delay`: so much later, in ticks, are the times in the parts."""
+    reserved = MOOV_BYTES + (MOOV_BYTES_PER_PICTURE + MOOV_BYTES_PER_DELAYED * bool(delay)) * frames
     options = {"moov_size": str(reserved), "avoid_negative_ts": "disabled"}
     with av.open(str(target), "w", format="mp4", options=options) as output:
         stream: VideoStream | None = None
         for part in parts:
             try:
-                stream = _copy(part, output, stream)
+                stream = _copy(part, output, stream, delay)
             except av.InvalidDataError as error:  # A power cut may leave one; the others are kept.
                 logger.error("%s cannot be read and is left out: %s", part, error)
     if stream is None:
@@ -88,13 +94,16 @@ def join(parts: Sequence[Path], target: Path, *, frames: int) -> None:
         raise NothingToKeep(f"None of the parts of {target} can be read.")
 
 
-def _copy(part: Path, output: OutputContainer, stream: VideoStream | None) -> VideoStream:
+def _copy(part: Path, output: OutputContainer, stream: VideoStream | None, delay: int) -> VideoStream:
     with av.open(str(part)) as source:
         if stream is None:
             stream = output.add_stream_from_template(source.streams.video[0])
+            stream.time_base = TIME_BASE
         for packet in source.demux(video=0):
             if packet.dts is not None:  # The last one only says that there are no more.
                 packet.stream = stream
+                if delay and packet.pts is not None:
+                    packet.pts, packet.dts = packet.pts - delay, packet.dts - delay
                 output.mux(packet)
     return stream
 

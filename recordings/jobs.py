@@ -10,11 +10,13 @@ import redis
 from django.conf import settings
 from django.db import close_old_connections
 
-from recordings import bell, clips, keeping, takes
+from cameras import folders, packet_ring
+from recordings import bell, clips, copy_parts, keeping, takes
 from recordings import encode as encoder
+from recordings.copy_parts import TooEarly
 from recordings.encode import X264
 from recordings.export import make as make_film
-from recordings.parts import PART_S, Parts, cut
+from recordings.parts import PART_S, Chunk, Parts, Progress, cut
 from recordings.takes import Take, TakeFolder
 from recordings.worker import stopping
 
@@ -50,9 +52,26 @@ def _encode_all(folder: TakeFolder) -> Take | None:
         chunk = cut(pictures, linked_until=take.linked_until, is_over=take.is_over, part_s=PART_S)
         if chunk is None:
             return take
-        progress = encoder.encode(parts, chunk, X264(settings.CLIP_PRESET, settings.CLIP_QUALITY))
+        try:
+            progress = _make_part(folder, take, chunk)
+        except TooEarly:
+            return take
         logger.debug("camera %d: clip %s has %d pictures", take.camera_id, take.id, progress.frames)
     return None
+
+
+def _make_part(folder: TakeFolder, take: Take, chunk: Chunk) -> Progress:
+    """By copying what the camera sent, or else by encoding what was decoded of it. Raises TooEarly."""
+    parts, x264 = Parts(folder.parts), X264(settings.CLIP_PRESET, settings.CLIP_QUALITY)
+    progress = parts.read()
+    may_copy = not packet_ring.is_forbidden(folders.of(take.camera_id))
+    while may_copy and (
+        found := copy_parts.plan(folder.path, progress, chunk, linked_until=take.linked_until, is_over=take.is_over)
+    ):
+        end = take.end if take.is_over and chunk.next_at is None else None
+        if copied := copy_parts.copy(parts, folder.path, found, end=end, x264=x264):
+            return copied
+    return encoder.encode(parts, copy_parts.without_copied(chunk, progress), x264)
 
 
 def _finish(folder: TakeFolder, take: Take) -> None:

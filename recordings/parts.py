@@ -1,11 +1,11 @@
-"""A take's parts on disk: the pieces of video made so far, and how far that is. Pure; written by encode.py only."""
+"""A take's parts on disk: the pieces of video made so far, by encode or copy_parts, and how far that is. Pure."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cameras.ring import captured_at_of
@@ -34,6 +34,11 @@ class Progress:
     # The settings may change while a clip grows, but all its parts share one header.
     preset: str = ""
     quality: int = 0
+    # Of parts that were copied from the camera's own packets (copy_parts.py); those that were encoded come after them.
+    copied: int = 0  # How many of the parts.
+    group: str = ""  # The last file copied.
+    delay: int = 0  # By which the times in them lie later, in ticks.
+    last_dts: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,10 @@ class Parts:
     def pieces(self) -> list[Piece]:
         """What, one after the other, is a fragmented MP4 that plays: of all parts but the first without the header."""
         found: list[Piece] = []
-        for path in self.files():
+        progress = self.read()
+        # What was encoded after what was copied has another header: it is seen once the clip is finished.
+        shown = progress.copied or progress.next_number
+        for path in self.files(replace(progress, next_number=shown)):
             offset = _first_fragment(path) if found else 0
             found.append(Piece(path, offset, path.stat().st_size - offset))
         return found
