@@ -22,11 +22,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from accounts.scoped import ManagedUnitFilter, ScopedAdmin, ScopedInline
-from cameras import enrolment, lamps
+from cameras import enrolment, lamps, zones_admin
 from cameras.forms import CameraForm
 from cameras.models import Camera, Device, Kind
 
@@ -158,11 +158,11 @@ class CameraAdmin(ScopedAdmin):
             changed += 1
         self.message_user(request, ngettext("%d camera changed.", "%d cameras changed.", changed) % changed)
 
-    # --- Enrolment
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("<path:object_id>/zones/", view(self.zones_view), name="cameras_camera_zones"),
+            path("<path:object_id>/zones/picture.jpg", view(self.zones_picture_view), name="cameras_camera_picture"),
             path("<path:object_id>/enrol/", view(self.enrol_view), name="cameras_camera_enrol"),
             path("<path:object_id>/revoke/<int:device_id>/", view(self.revoke_view), name="cameras_camera_revoke"),
             *super().get_urls(),
@@ -175,6 +175,18 @@ class CameraAdmin(ScopedAdmin):
         if not self.has_change_permission(request, camera):
             raise PermissionDenied
         return camera
+
+    # --- Zones
+
+    @method_decorator([require_http_methods(["GET", "HEAD", "POST"]), never_cache])
+    def zones_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return zones_admin.zones_view(self, request, self._managed(request, object_id))
+
+    @method_decorator([require_safe, never_cache])
+    def zones_picture_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return zones_admin.picture_view(self._managed(request, object_id))
+
+    # --- Enrolment
 
     @method_decorator([require_POST, never_cache])
     def enrol_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

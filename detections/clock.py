@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from cameras import analysis, bell, folders, presence, ring
+from cameras import analysis, bell, folders, masking, presence, ring
 from cameras.coverage import RollUp, Tally, stored_at
 from cameras.entries import VERDICTS, Entry, Kind
 from cameras.models import Camera, CoverageMinute
@@ -53,6 +53,8 @@ class Clock:
             watch = self._watches.setdefault(camera.pk, Watch(camera.pk))
             try:
                 watch.look(self.now(), is_enabled=camera.is_enabled)
+                if camera.mask_version:
+                    masking.catch_up(camera.pk, camera.mask_version, camera.masks)
                 self._roll_up(camera, watch)
             except (OSError, DatabaseError):
                 logger.exception("camera %d: the clock's work failed", camera.pk)
