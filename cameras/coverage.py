@@ -40,7 +40,7 @@ class Tally:
 
     def add(self, entry: Entry) -> None:
         second = 1 << int(entry.captured_at % 60)
-        judged = 0 if entry.flags & Flag.FROZEN else second
+        judged = 0 if entry.flags & (Flag.FROZEN | Flag.OBSCURED) else second
         if entry.flags & Flag.FROZEN:
             self.frozen_mask |= second
         match entry.kind:

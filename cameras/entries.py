@@ -76,6 +76,7 @@ VERDICTS = {Kind.ADMITTED: "admitted", Kind.NO_MOTION: "no_motion", Kind.NO_PERS
 class Flag(IntFlag):
     SAMPLE = 1  # Refused by the gate, admitted all the same to count what the gate misses.
     FROZEN = 2  # The same bytes as for the last while: a picture that stands still is not sight.
+    OBSCURED = 4  # Black or covered for a while: there is nothing in it that could be seen.
 
 
 class Outcome(IntEnum):

@@ -17,6 +17,7 @@ from typing import Protocol
 from cameras import images
 from cameras.images import Picture
 from cameras.motion import Motion, MotionResult, Region
+from cameras.obscured import Obscured
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Rules:
     sample_every: int = 100
     answer_s: float = 1.0
     hold_s: float = 1.0
+    obscured_s: float = 5.0
     ignored: tuple[Region, ...] = ()
 
 
@@ -141,6 +143,7 @@ class Gate:
         self.rules = rules
         self.find_person = find_person
         self._motion = Motion(ignored=rules.ignored)
+        self._obscured = Obscured(rules.obscured_s)
         self._unanswered: deque[EntryView] = deque(maxlen=REMEMBERED)
         self._seen: EntryView | None = None  # The last admitted frame in which the gate's own detector saw somebody.
         self._must_look = False  # The last frame passed without a look: motion alone may not refuse the next.
@@ -155,7 +158,9 @@ class Gate:
             images.check(frame.jpeg)
             self._must_look, self._looks = True, 0
             return Judgement(reason)
-        motion = self._motion.moved(images.decode_luma(frame.jpeg, self.rules.luma_px), frame.captured_at)
+        luma = images.decode_luma(frame.jpeg, self.rules.luma_px)
+        self._obscured.look(luma, frame.captured_at)
+        motion = self._motion.moved(luma, frame.captured_at)
         if not motion.moved and not self._must_look:
             self._looks = 0
             return self._refuse(frame, analysis, Judgement(Reason.NO_MOTION))
@@ -174,6 +179,10 @@ class Gate:
             self._unanswered.append(entry)
         if entry.reason == Reason.PERSON:
             self._seen = entry
+
+    def is_obscured(self, at: float) -> bool:
+        """Whether the camera is covered or black, as far as the gate has looked: while it is open it does not."""
+        return self._obscured.is_obscured(at)
 
     # --- Open without a look ---
 

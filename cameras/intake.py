@@ -168,6 +168,8 @@ class Intake:
 
     def _log(self, frame: Frame, judgement: Judgement, picture: Path, now: float) -> None:
         flags = self._frozen(frame) | (Flag.SAMPLE if judgement.sample else Flag(0))
+        if self.gate.is_obscured(frame.captured_at):
+            flags |= Flag.OBSCURED
         if judgement.admitted:
             entry = self.spool.put(frame, Kind.ADMITTED, judgement.reason, flags=flags, picture=picture)
             self.waiting.append(Waiting(entry.n, now, entry.size))
@@ -254,5 +256,6 @@ def gate_rules() -> Rules:
         sample_every=settings.GATE_SAMPLE,
         answer_s=settings.GATE_ANSWER_S,
         hold_s=settings.SIGHT_LOST_S,
+        obscured_s=settings.OBSCURED_S,
         ignored=settings.GATE_IGNORED,
     )

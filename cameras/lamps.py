@@ -20,6 +20,7 @@ LOOKS: dict[State, tuple[str | Promise, str]] = {
     "quiet": (_("quiet"), "calm"),
     "behind": (_("behind"), "warn"),
     "frozen": (_("frozen picture"), "ice"),
+    "obscured": (_("covered or black"), "bad"),
     "silent": (_("silent"), "bad"),
     "unanalysed": (_("not analysed"), "violet"),
     "off": (_("switched off"), "off"),

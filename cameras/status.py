@@ -13,7 +13,7 @@ from cameras.entries import VERDICTS, Entry, Flag, Kind
 from cameras.presence import Presence
 from cameras.spool import Spool
 
-State = Literal["live", "quiet", "behind", "frozen", "silent", "off", "unanalysed"]
+State = Literal["live", "quiet", "behind", "frozen", "obscured", "silent", "off", "unanalysed"]
 RATE_S = 5.0
 LOOK_BACK = 256  # Entries; enough for RATE_S at 30 frames per second with refusals counted every second.
 
@@ -67,7 +67,7 @@ def decide(
     limits: Limits,
     now: float,
 ) -> CameraStatus:
-    """The state by precedence: off, silent, frozen, not analysed, behind, live, quiet."""
+    """The state by precedence: off, silent, frozen, obscured, not analysed, behind, live, quiet."""
     judged = [entry for entry in recent if entry.kind in VERDICTS]
     refused = [entry for entry in recent if entry.kind is Kind.BUSY and now - entry.received_at <= 3]
     heard = [entry for entry in recent if entry.kind in VERDICTS or entry.kind is Kind.BUSY]
@@ -85,7 +85,9 @@ def decide(
     if now - last_heard_at > limits.silent_s:
         return status("silent", last_heard_at)
     if last and last.flags & Flag.FROZEN:
-        return status("frozen", _frozen_since(judged))
+        return status("frozen", _since(judged, Flag.FROZEN))
+    if last and last.flags & Flag.OBSCURED:
+        return status("obscured", _since(judged, Flag.OBSCURED))
     if analysis.is_down and waiting:
         return status("unanalysed", waiting.received_at)
     if refused or lag_s > limits.max_lag_s:
@@ -95,6 +97,7 @@ def decide(
     return status("quiet", last.captured_at if last else now)
 
 
-def _frozen_since(judged: list[Entry]) -> float:
-    frozen = takewhile(lambda entry: entry.flags & Flag.FROZEN, reversed(judged))
-    return min(entry.received_at for entry in frozen)
+def _since(judged: list[Entry], flag: Flag) -> float:
+    """When the last frames began to have this flag."""
+    flagged = takewhile(lambda entry: entry.flags & flag, reversed(judged))
+    return min(entry.received_at for entry in flagged)

@@ -3,8 +3,8 @@
 import { BoxLayer } from "./box_layer.js";
 import { countText, durationText, momentText, text } from "../lib/texts.js";
 
-const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
-const SEEING = new Set(["live", "quiet", "behind", "unanalysed"]); // States in which the picture shown is the present one.
+const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", obscured: "bad", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
+const SEEING = new Set(["live", "quiet", "behind", "unanalysed", "obscured"]); // States in which the picture shown is the present one.
 const KEPT_TRACKS = 32;
 const MOST_CHIPS = 3;
 
@@ -153,6 +153,7 @@ export class Tile {
 
   #rate(status, since, fps, lagS) {
     if (status === "behind" && lagS >= 1) return text("lag", { seconds: lagS.toFixed(0) });
+    if (status === "obscured" && since) return text("since", { time: momentText(since) });
     if (SEEING.has(status)) return text("rate", { fps: fps.toFixed(1) });
     const isStuck = status === "silent" || status === "frozen";
     return isStuck && since ? text("since", { time: momentText(since) }) : "";
