@@ -6,6 +6,7 @@ Each reader raises ImproperlyConfigured naming the variable, what was expected a
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,8 +18,23 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 
 
+# Every name that a setting has been read from, and those that only tests, benchmarks and the set-up read.
+_asked = {"OMIL_TEST_DATA", "OMIL_REQUIRE_DATA", "OMIL_TORCH_INDEX"}
+
+
 def text(name: str, default: str = "") -> str:
+    _asked.add(name)
     return os.environ.get(name, "").strip() or default
+
+
+def misspelt() -> list[str]:
+    """A sentence for each OMIL_ variable of the environment that no setting is read from."""
+    said = []
+    for name in sorted(set(os.environ) - _asked):
+        if name.startswith("OMIL_"):
+            meant = get_close_matches(name, sorted(_asked), n=1)
+            said.append(f"{name} is no setting and does nothing." + (f" Is {meant[0]} meant?" if meant else ""))
+    return said
 
 
 def words(name: str) -> list[str]:

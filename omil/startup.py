@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections
 
 from detections import weights
-from omil import authority, supervise
+from omil import authority, env, supervise
 
 
 class StartError(Exception):
@@ -73,7 +73,7 @@ def check_services() -> None:
 
 def prepare() -> list[str]:
     """Brings certificate, files, database, admin and models up to date; returns what to say of it when all serves."""
-    said: list[str] = []
+    said = env.misspelt()
     if settings.HTTPS:
         try:
             said += authority.current().notes

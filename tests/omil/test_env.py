@@ -165,3 +165,14 @@ def test_a_data_folder_with_odd_letters_still_names_its_valkey(tmp_path: Path) -
     folder = tmp_path / "초소 #1?%20"
     shown = settings_with(folder, "settings.REDIS_URL, settings.VALKEY_SOCKET, sep='\\n'").stdout.splitlines()
     assert redis.Redis.from_url(shown[0]).connection_pool.connection_kwargs["path"] == shown[1]
+
+
+def test_a_misspelt_setting_is_named_with_what_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMIL_KEEP_DAY", "7")
+    monkeypatch.setenv("OMIL_ZZZZZZ", "7")
+    monkeypatch.setenv("OMIL_KEEP_DAYS", "7")
+    said = [line for line in env.misspelt() if "KEEP" in line or "ZZZ" in line]
+    assert said == [
+        "OMIL_KEEP_DAY is no setting and does nothing. Is OMIL_KEEP_DAYS meant?",
+        "OMIL_ZZZZZZ is no setting and does nothing.",
+    ]
