@@ -26,9 +26,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.scoped import ManagedUnitFilter, ScopedAdmin, ScopedInline
-from cameras import enrolment, lamps, zones_admin
+from cameras import enrolment, lamps, source_admin, zones_admin
 from cameras.forms import CameraForm
 from cameras.models import Camera, Device, Kind
+from cameras.pull import problems
 
 
 class DeviceInline(ScopedInline, admin.TabularInline):
@@ -66,11 +67,11 @@ class CameraAdmin(ScopedAdmin):
     list_select_related = ["unit"]
     list_per_page = 50
     search_fields = ["name", "slug", "unit__name"]
-    readonly_fields = ["kind", "page", "open_link", "created_at"]
+    readonly_fields = ["kind", "state", "page", "open_link", "created_at"]
     fieldsets = (
         (None, {"fields": ("name", "unit", "is_enabled", "source")}),
         (_("Limits"), {"fields": ("target_fps", "confidence", "visit_gap_s")}),
-        (_("Facts"), {"fields": ("kind", "page", "open_link", "created_at")}),
+        (_("Facts"), {"fields": ("kind", "state", "page", "open_link", "created_at")}),
     )
     inlines = [DeviceInline]
     actions = ["enable", "disable"]
@@ -125,6 +126,13 @@ class CameraAdmin(ScopedAdmin):
     def address(self, camera: Camera) -> str:
         return camera.source_redacted
 
+    @admin.display(description=_("status"))
+    def state(self, camera: Camera) -> str:
+        """The lamp with what is wrong beside it, in words."""
+        [lit] = lamps.lit([camera])
+        standing = problems.read(camera.pk) if camera.kind == Kind.PULL else None
+        return format_html("{} {}", self.lamp(lit), standing.sentence if standing else "")
+
     @admin.display(description=_("page"))
     def page(self, camera: Camera) -> str:
         name = "cameras:capture" if camera.kind == Kind.BROWSER else "detections:camera"
@@ -161,6 +169,7 @@ class CameraAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("test-source/", view(self.test_source_view), name="cameras_camera_test_source"),
             path("<path:object_id>/zones/", view(self.zones_view), name="cameras_camera_zones"),
             path("<path:object_id>/zones/picture.jpg", view(self.zones_picture_view), name="cameras_camera_picture"),
             path("<path:object_id>/enrol/", view(self.enrol_view), name="cameras_camera_enrol"),
@@ -175,6 +184,12 @@ class CameraAdmin(ScopedAdmin):
         if not self.has_change_permission(request, camera):
             raise PermissionDenied
         return camera
+
+    # --- The source
+
+    @method_decorator([require_POST, never_cache])
+    def test_source_view(self, request: HttpRequest) -> HttpResponse:
+        return source_admin.test_view(self, request)
 
     # --- Zones
 

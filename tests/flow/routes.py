@@ -162,6 +162,7 @@ ROUTES: dict[str, tuple[str, str]] = {
     "admin/accounts/membership/<path:object_id>/delete/": ("200 403 200 index", "list* 403 list* index"),
     "admin/accounts/membership/<path:object_id>/change/": ("200 403 200 index", "list* 403 list* index"),
     "admin/accounts/membership/<path:object_id>/": ("change", "change"),
+    "admin/cameras/camera/test-source/": ("405", "200 403 200 200"),
     "admin/cameras/camera/<path:object_id>/zones/": ("200 404 200 404", "200 404 200 404"),
     "admin/cameras/camera/<path:object_id>/zones/picture.jpg": ("200 404 200 404", "405"),
     "admin/cameras/camera/<path:object_id>/enrol/": ("405", "200* 404 200* 404"),
