@@ -285,8 +285,9 @@ class Capture:
     async def _prove(self) -> None:
         """Looks at the source's rights again on a timer and when told that they changed. Raises Refused."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._recheck.wait(), settings.SOCKET_RECHECK_S)
+            with suppress(TimeoutError):  # Not wait_for: before Python 3.12 it may take a cancellation for an answer.
+                async with asyncio.timeout(settings.SOCKET_RECHECK_S):
+                    await self._recheck.wait()
             self._recheck.clear()
             try:
                 before, self.sender = self.sender, await _admit(self.socket.scope)

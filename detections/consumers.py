@@ -256,8 +256,9 @@ class Viewer:
     async def _prove(self) -> None:
         """Looks at the user's rights again on a timer and when told that they changed. Raises Refused."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.recheck.wait(), settings.SOCKET_RECHECK_S)
+            with suppress(TimeoutError):  # Not wait_for: before Python 3.12 it may take a cancellation for an answer.
+                async with asyncio.timeout(settings.SOCKET_RECHECK_S):
+                    await self.recheck.wait()
             is_told = self.recheck.is_set()
             self.recheck.clear()
             try:
