@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
@@ -72,7 +72,7 @@ class Viewer:
     is_over: bool = False
     is_reading: bool = False
 
-    async def parts(self) -> AsyncIterator[bytes]:
+    async def parts(self) -> AsyncGenerator[bytes]:
         """The stream's body; while one part is under way newer ones replace each other."""
         self.is_reading = True
         proving = asyncio.create_task(self._prove())
@@ -100,7 +100,8 @@ class Viewer:
         """On a timer and when told that rights have changed, as the sockets do."""
         while not self.is_over:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.recheck.wait(), settings.SOCKET_RECHECK_S)
+                async with asyncio.timeout(settings.SOCKET_RECHECK_S):
+                    await self.recheck.wait()
             self.recheck.clear()
             try:
                 if not await sync_to_async(self.prove)():
@@ -288,8 +289,9 @@ class Channel:
 
     async def _hears_within(self, wait_s: float) -> bool:
         if not self._heard.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._heard.wait(), wait_s)
+            with suppress(TimeoutError):  # Not wait_for: before Python 3.12 it may take a cancellation for an answer.
+                async with asyncio.timeout(wait_s):
+                    await self._heard.wait()
         is_heard = self._heard.is_set()
         self._heard.clear()
         return is_heard
