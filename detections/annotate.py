@@ -47,7 +47,7 @@ class Place:
     height: int
 
     def corners(self, xyxy: Sequence[float]) -> tuple[Point, Point]:
-        x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in xyxy)
+        x1, y1, x2, y2 = (min(max(0.0, float(value)), 1.0) for value in xyxy)  # In this order also for a NaN.
         across, down = self.width - 1, self.height - 1
         first = self.left + round(x1 * across), self.top + round(y1 * down)
         return first, (self.left + round(x2 * across), self.top + round(y2 * down))

@@ -56,7 +56,7 @@ def _glyph(character: str) -> bytes:
 
 @lru_cache(4_096)
 def has(character: str) -> bool:
-    return character.isspace() or _glyph(character) != _glyph(NOWHERE)
+    return character.isspace() or (character.isprintable() and _glyph(character) != _glyph(NOWHERE))
 
 
 def legible(text: str) -> str:
