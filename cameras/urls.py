@@ -1,4 +1,4 @@
-"""Addresses of the guard post's pages."""
+"""Addresses of the guard post's pages, and of what is wrong with cameras."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ app_name = "cameras"
 urlpatterns = [
     path("capture/", views.capture_list, name="capture-list"),
     path("capture/<slug:slug>/", views.capture, name="capture"),
+    path("alarms/", views.alarms_now, name="alarms"),
     path("enrol/<str:token>/", views.enrol, name="enrol"),
 ]

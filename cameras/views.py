@@ -1,4 +1,4 @@
-"""The guard post's pages: pick a camera, capture, enrol."""
+"""The guard post's pages: pick a camera, capture, enrol. And what is wrong with cameras, for the dashboard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import may_log_in
-from cameras import enrolment
+from cameras import alarms, enrolment
 from cameras.enrolment import LinkRefused, Standing
 from cameras.models import Camera
 
@@ -68,3 +68,13 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
             return response
     context = {"camera": found.camera if found else None, "standing": standing.value}
     return render(request, "cameras/enrol.html", context, status=STATUS_OF_LINK.get(standing, 410))
+
+
+@require_safe
+@never_cache
+def alarms_now(request: HttpRequest) -> HttpResponse:
+    """A part of a page: what is wrong with the cameras that its reader may watch. Nothing where nothing is."""
+    if not may_log_in(request.user):
+        return redirect_to_login(request.get_full_path())
+    cameras = Camera.objects.watchable_by(request.user).filter(is_enabled=True)
+    return render(request, "cameras/alarms.html", {"alarms": alarms.of(cameras)})
