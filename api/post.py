@@ -45,17 +45,18 @@ def written(message: dict[str, Any]) -> bytes:
 
 
 def what_is_wrong(url: str) -> str:
-    """With an address as it is written; "" when nothing is. Whether its host may be used is looked at when sending."""
+    """With an address as it is written, in a word; "" when nothing is. Whether its host may be used is looked at when
+    a message is sent."""
     try:
         parts = urlsplit(url)
         is_whole = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        return "This address names no host, or a port that does not exist."
+        return "host"
     if parts.scheme not in SCHEMES or not is_whole:
-        return "A webhook's address begins with https:// or http:// and names a host."
+        return "scheme"
     if "@" in parts.netloc:
-        return "An address with a password is not taken: messages are signed instead."
-    return "" if url.isprintable() and " " not in url else "An address has no spaces or control characters."
+        return "password"
+    return "" if url.isprintable() and " " not in url else "space"
 
 
 async def post(letter: Letter) -> Answer:

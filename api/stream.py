@@ -138,6 +138,7 @@ class Reader:
     cameras: frozenset[str]
     seq: int
     is_lost: bool = False  # It named a place that is not in the outbox any more.
+    is_following: bool = True
     user_id: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -179,15 +180,26 @@ def place_of(last_event_id: str) -> int | None:
 
 async def told(reader: Reader) -> AsyncGenerator[bytes, None]:
     """The stream's bytes."""
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    if reader.is_lost:
+        yield _written("reset", {"detail": "What came after that event is not known any more: look at the lists."})
+    if not reader.is_following:
+        newest = await in_thread(head)
+        while events := await in_thread(reader.next, newest):
+            for event in events:
+                yield _block(reader, event)
+        return
     feed().enter(reader.user_id)
     try:
-        yield f"retry: {RETRY_MS}\n\n".encode()
-        if reader.is_lost:
-            yield _written("reset", {"detail": "What came after that event is not known any more: look at the lists."})
         async for chunk in _follow(reader):
             yield chunk
     finally:
         feed().leave(reader.user_id)
+
+
+def _block(reader: Reader, event: Event) -> bytes:
+    reader.seq = event.seq
+    return _written(event.type, body_of(event), str(event.key))
 
 
 async def _follow(reader: Reader) -> AsyncIterator[bytes]:
@@ -206,8 +218,8 @@ async def _follow(reader: Reader) -> AsyncIterator[bytes]:
             await asyncio.sleep(LOOK_S)
             continue
         for event in events:
-            yield _written(event.type, body_of(event), str(event.key))
-            reader.seq, sent_at = event.seq, time.monotonic()
+            yield _block(reader, event)
+            sent_at = time.monotonic()
             if sent_at - proved_at >= settings.SOCKET_RECHECK_S:
                 break  # A slow reader, whose rights may have gone meanwhile; the rest is looked up again.
         if time.monotonic() - sent_at >= HEARTBEAT_S:
@@ -220,8 +232,14 @@ def _written(name: str, body: dict[str, Any], id_: str = "") -> bytes:
     return f"{f'id: {id_}{chr(10)}' if id_ else ''}event: {name}\ndata: {text}\n\n".encode()
 
 
-def respond(reader: Reader) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(told(reader), content_type="text/event-stream")
-    response["Cache-Control"] = "private, no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
+class EventResponse(StreamingHttpResponse):
+    """The stream as a response; only a server that waits (ASGI) can serve it."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(iter(()), content_type="text/event-stream")
+        self._reader = reader
+        self["Cache-Control"] = "private, no-store"
+        self["X-Accel-Buffering"] = "no"
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return told(self._reader)

@@ -15,7 +15,7 @@ from api.access import READ, Request, needs
 from api.messages import EventOut, Type
 from api.paging import Slug
 from api.problems import Problem, Refusal
-from api.stream import MOST_OF_ONE, MOST_STREAMS, Reader
+from api.stream import MOST_OF_ONE, MOST_STREAMS, EventResponse, Reader
 
 router = Router(tags=["events"])
 MOST_NAMED = 200
@@ -26,6 +26,7 @@ class EventFilter(Schema):
 
     type: list[Type] = Field([], max_length=20)
     camera: list[Slug] = Field([], max_length=MOST_NAMED, description="Short names of cameras.")
+    follow: bool = Field(True, description="false: end when everything there is has been told.")
 
 
 @router.get(
@@ -52,8 +53,7 @@ async def stream_events(
     if feed.open.total() >= MOST_STREAMS:
         raise Refusal(503, "As many streams are open as may be.")
     await sync_to_async(close_old_connections)()  # Else this one's stays open for as long as the stream.
-    reader = await stream.in_thread(_reader, request, wanted, last_event_id)
-    return stream.respond(reader)
+    return EventResponse(await stream.in_thread(_reader, request, wanted, last_event_id))
 
 
 def _reader(request: Request, wanted: EventFilter, last_event_id: str) -> Reader:
@@ -66,4 +66,5 @@ def _reader(request: Request, wanted: EventFilter, last_event_id: str) -> Reader
         cameras=frozenset(wanted.camera),
         seq=stream.head() if place is None else place,
         is_lost=place is None,
+        is_following=wanted.follow,
     )

@@ -15,6 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Role, Unit, User
+from api import collect
+from api.collect import Draft
+from api.models import Delivery, Event, EventType, Webhook
 from cameras import enrolment
 from cameras.models import Camera, CoverageMinute, Device, Enrolment
 from detections.models import Visit
@@ -65,7 +68,7 @@ class World:
     @property
     def marks(self) -> list[bytes]:
         """What only somebody of unit X may read, wherever it stands."""
-        words = [self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
+        words = [str(self.rows["webhook"]), self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
         words += [str(self.rows["recording"].pk), CLIP.decode()]
         words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
         return [PICTURE, *(word.encode() for word in words)]
@@ -99,6 +102,7 @@ def make_world() -> World:
         "camera": camera,
         "visit": visit,
         **_recorded(camera, users["operator"]),
+        **_told(visit, users["admin"]),
         "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
         "accesslog": AccessLog.objects.create(**attempt),
         "accessfailurelog": AccessFailureLog.objects.create(**attempt),
@@ -149,6 +153,14 @@ def _recorded(camera: Camera, user: User) -> dict[str, models.Model]:
     return {"recording": clip, "seal": sealed, "auditentry": audit.note(user, AuditEntry.Action.VIEWED, clip)}
 
 
+def _told(visit: Visit, user: User) -> dict[str, models.Model]:
+    """A webhook, and the visit on its way to it; its address is one that is never sent to."""
+    hook = Webhook.objects.create(user=user, name="Harbour office", url="http://127.0.0.1:9/")
+    draft = Draft(EventType.VISIT_STARTED, visit.camera_id, visit.pk, visit.first_seen, {"id": str(visit.pk)})
+    collect.store([draft], timezone.now())
+    return {"webhook": hook, "delivery": Delivery.objects.get()}
+
+
 def _export(camera: Camera, user: User) -> Export:
     now = timezone.now()
     export = Export(user=user, camera=camera, start=now - timedelta(minutes=1), end=now, state=Export.State.READY)
@@ -161,6 +173,7 @@ def fingerprint() -> dict[str, list[dict[str, object]]]:
     """Every row that a page could change, less what a mere look may change."""
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
     kinds += [Recording, RecordingRules, Export, Seal]  # Looking at a clip may leave an AuditEntry.
+    kinds += [Webhook, Event, Delivery]
     kinds += [Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "logout_time"}
     return {

@@ -1,0 +1,44 @@
+"""The admin's form of a webhook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from api.models import EventType, Webhook
+from api.post import what_is_wrong
+
+WRONG = {
+    "host": _("This address names no host, or a port that does not exist."),
+    "scheme": _("A webhook's address begins with https:// or http:// and names a host."),
+    "password": _("An address with a password is not taken: messages are signed instead."),
+    "space": _("An address has no spaces or control characters."),
+}
+
+
+class WebhookForm(forms.ModelForm):
+    """Offers the events by name; none chosen means all."""
+
+    events = forms.MultipleChoiceField(
+        label=_("events"),
+        choices=EventType.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: all of them."),
+    )
+
+    class Meta:
+        model = Webhook
+        fields = ("name", "url", "events", "cameras", "is_enabled")
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        if wrong := what_is_wrong(url):
+            raise ValidationError(WRONG[wrong], code=wrong)
+        return url
+
+    def clean_events(self) -> list[Any]:
+        return list(self.cleaned_data["events"])
