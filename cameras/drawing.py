@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from django.db import transaction
 
 from accounts.notices import rights_changed
-from cameras import live, masking
+from cameras import drawn, live, masking
 from cameras.models import Camera, Zone
+from cameras.zones import BadZone, Drawn, parse
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ def changing(camera_id: int) -> Iterator[Camera]:
             transaction.on_commit(lambda: _tell(camera_id))
             rights_changed(camera_id=camera_id)  # Open capture pages get their masks where they prove their rights.
 
+        transaction.on_commit(lambda: _tell_analysis(camera_id))
+
 
 def _masks_of(camera: Camera) -> Counter[str]:
     return Counter(str(points) for points in camera.zones.filter(kind=Zone.Kind.MASK).values_list("points", flat=True))
@@ -46,3 +50,26 @@ def _tell(camera_id: int) -> None:
         masking.write(camera_id, camera.masks())
     except OSError as error:  # The clock writes them, where this process cannot.
         logger.warning("camera %d: its masks could not be written: %s", camera_id, error)
+
+
+def _tell_analysis(camera_id: int) -> None:
+    try:
+        drawn.write(camera_id, drawn_of([camera_id]).get(camera_id, []))
+    except OSError as error:
+        logger.warning("camera %d: its zones could not be written: %s", camera_id, error)
+
+
+def drawn_of(camera_ids: Iterable[int] | None = None) -> dict[int, list[Drawn]]:
+    """The areas and lines of these cameras, or of all; one that is none is left out."""
+    rows = Zone.objects.exclude(kind=Zone.Kind.MASK)
+    found: dict[int, list[Drawn]] = {}
+    for zone in rows if camera_ids is None else rows.filter(camera__in=list(camera_ids)):
+        is_line = zone.kind == Zone.Kind.LINE
+        try:
+            points = parse(zone.points, is_line=is_line)
+        except BadZone as bad:
+            logger.error("camera %d: zone %d is none (%s)", zone.camera_id, zone.pk, bad.reason)
+            continue
+        kind: Literal["area", "line"] = "line" if is_line else "area"
+        found.setdefault(zone.camera_id, []).append(Drawn(zone.pk, zone.name, kind, points, zone.loiter_s))
+    return found

@@ -50,6 +50,17 @@ class Masks:
         return {"masks": self.polygons, "mask_version": wire_version(self.version)}
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An area or a line, in which or over which people are counted."""
+
+    id: int
+    name: str
+    kind: Literal["area", "line"]
+    points: Points
+    loiter_s: float | None = None
+
+
 NO_MASKS = Masks()
 EVERYTHING: Points = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 

@@ -36,6 +36,7 @@ class Checkpoint:
     catching_up: bool = False
     tracker: dict[str, Any] = field(default_factory=dict)
     visits: dict[str, Any] = field(default_factory=dict)
+    zones: dict[str, Any] = field(default_factory=dict)
 
 
 class Writer:

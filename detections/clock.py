@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from cameras import analysis, bell, folders, masking, presence, ring
+from cameras import analysis, bell, drawing, drawn, folders, masking, presence, ring
 from cameras.coverage import RollUp, Tally, stored_at
 from cameras.entries import VERDICTS, Entry, Kind
 from cameras.models import Camera, CoverageMinute
@@ -86,8 +86,11 @@ class Clock:
                     broadcast.status(camera.pk, message)
 
     def _clean(self, cameras: dict[int, Camera]) -> None:
+        zones_of = drawing.drawn_of()
         for camera_id in folders.all_ids():
-            if camera_id not in cameras:
+            if camera_id in cameras:
+                drawn.write(camera_id, zones_of.get(camera_id, []))
+            else:
                 logger.info("camera %d is gone; its pictures and track log are removed", camera_id)
                 shutil.rmtree(folders.of(camera_id), ignore_errors=True)
                 shutil.rmtree(folders.tracks_of(camera_id), ignore_errors=True)

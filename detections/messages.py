@@ -29,6 +29,7 @@ class TracksMessage(TypedDict):
     captured_at: float
     people: int
     boxes: list[BoxMessage]
+    zones: NotRequired[dict[str, int]]  # By the area's id: how many are in it. Only where there are any.
 
 
 class VisitBody(TypedDict):

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cameras.models import Camera
+from cameras.models import Camera, Zone
 from detections.messages import VisitBody
 
 if TYPE_CHECKING:
@@ -100,3 +100,41 @@ class Visit(models.Model):
             "verified": self.is_verified,
             "picture": reverse("detections:visit-picture", args=[self.id]) if self.picture else None,
         }
+
+
+class ZoneEvent(models.Model):
+    """A visit came into an area, stayed there too long, or crossed a line; written once, by capture time."""
+
+    class Kind(models.TextChoices):
+        ENTERED = "entered", _("came in")
+        LOITERED = "loitered", _("loitered")
+        CROSSED = "crossed", _("crossed")
+
+    class Direction(models.TextChoices):
+        IN = "in", _("in")
+        OUT = "out", _("out")
+
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="zone_events", verbose_name=_("camera"))
+    zone = models.ForeignKey(Zone, models.CASCADE, related_name="events", verbose_name=_("zone"))
+    visit = models.ForeignKey(Visit, models.CASCADE, related_name="zone_events", verbose_name=_("visit"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    direction = models.CharField(_("direction"), max_length=3, choices=Direction.choices, blank=True, default="")
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("event in a zone")
+        verbose_name_plural = _("events in zones")
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["zone", "visit", "kind", "at"], name="zone_event_once"),
+            # Once per visit and area; a line may be crossed again and again.
+            models.UniqueConstraint(
+                fields=["zone", "visit", "kind"],
+                condition=~models.Q(kind="crossed"),
+                name="zone_event_once_per_visit",
+            ),
+        ]
+        indexes = [models.Index(fields=["camera", "-at"], name="zone_event_camera_at")]
+
+    def __str__(self) -> str:
+        return f"{self.zone} {self.kind} {timezone.localtime(self.at):%Y-%m-%d %H:%M:%S}"

@@ -20,6 +20,7 @@ from detections.messages import BoxMessage, TracksMessage
 from detections.tracker import Track, Tracker
 from detections.tracklog import LoggedBox, Row, TrackLog
 from detections.visits import Best, Change, Rules, Visits
+from detections.zoning import Zoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Camera:
     written_n: int
     checkpoints: checkpoint.Writer
     presences: presence.Writer
+    zoning: Zoning
 
 
 def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detector: Detector) -> Camera:
@@ -76,6 +78,7 @@ def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detec
         written_n=last.n,
         checkpoints=checkpoint.Writer(spool.folder),
         presences=presence.Writer(spool.folder),
+        zoning=Zoning(spool.folder, gap_s=rules.gap_s, state=last.zones),
     )
 
 
@@ -104,6 +107,7 @@ def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> Non
     save(camera, update.changes, best=update.best, frame_bgr=picture.frame_bgr)
     row = log_row(entry, tracks, update.visit_of, picture.size_wh)
     camera.track_log.append(row)
+    store.save_happenings(camera.id, camera.zoning.take(row))
     show(camera, row, update.changes)
     finish(camera, entry, Outcome.ANALYSED, people=len(row.boxes))
 
@@ -188,6 +192,8 @@ def show(camera: Camera, row: Row, changes: list[Change]) -> None:
         "people": camera.visits.people,
         "boxes": boxes,
     }
+    if (inside := camera.zoning.inside(row.captured_at)) is not None:
+        tracks["zones"] = inside
     broadcast.frame(camera.id, tracks, [store.body(visit) for visit in camera.visits.open])
     announce(camera, changes)
 
@@ -209,7 +215,9 @@ def keep(camera: Camera, entry: Entry, outcome: Outcome, *, people: int) -> None
 def write(camera: Camera) -> None:
     """Replaces the checkpoint and tells the gate and the clock where analysis stands."""
     visits = camera.visits
-    camera.last = replace(camera.last, tracker=camera.tracker.state(), visits=visits.state())
+    camera.last = replace(
+        camera.last, tracker=camera.tracker.state(), visits=visits.state(), zones=camera.zoning.state()
+    )
     camera.checkpoints.write(camera.last)
     camera.written_n = camera.last.n
     camera.presences.write(

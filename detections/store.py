@@ -12,9 +12,11 @@ from django.conf import settings
 from django.urls import reverse
 
 from cameras import images
+from cameras.models import Zone
 from detections.messages import VisitBody
-from detections.models import Visit
+from detections.models import Visit, ZoneEvent
 from detections.visits import VisitSnapshot
+from detections.zones import Happening
 
 CROP_MARGIN = 0.1  # Of the box's size, on each side.
 CROP_LONGEST_PX = 640
@@ -65,6 +67,28 @@ def _row(camera_id: int, visit: VisitSnapshot) -> Visit:
         best_score=visit.best_score,
         picture=name if visit.has_picture else "",
     )
+
+
+def save_happenings(camera_id: int, happened: list[Happening]) -> None:
+    """Writes what happened in zones, once; what belongs to a zone or visit deleted meanwhile is nobody's any more."""
+    if not happened:
+        return
+    zones = set(Zone.objects.filter(camera=camera_id).values_list("pk", flat=True))
+    visits = {each.visit for each in happened}
+    visits = {str(pk) for pk in Visit.objects.filter(pk__in=visits).values_list("pk", flat=True)}
+    rows = [
+        ZoneEvent(
+            camera_id=camera_id,
+            zone_id=each.zone_id,
+            visit_id=UUID(each.visit),
+            kind=each.kind,
+            direction=each.direction,
+            at=aware(each.at),
+        )
+        for each in happened
+        if each.zone_id in zones and each.visit in visits
+    ]
+    ZoneEvent.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def save_picture(
