@@ -27,6 +27,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.scoped import ManagedUnitFilter, ScopedAdmin, ScopedInline
 from cameras import enrolment, lamps, source_admin, zones_admin
+from cameras import token_admin as token_admin  # Registers its own.
 from cameras.forms import CameraForm
 from cameras.models import Camera, Device, Kind
 from cameras.pull import problems

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet, inlineformset_factory
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cameras import zones
-from cameras.models import Camera, Zone
+from cameras.models import Camera, Token, Zone
 from cameras.sources import HIDDEN
 from cameras.zones import BadZone
 
@@ -106,3 +108,18 @@ zone_forms = inlineformset_factory(
     validate_max=True,
     can_delete=True,
 )
+
+
+class TokenForm(forms.ModelForm):
+    """Makes an access token; one that has expired before it begins helps nobody."""
+
+    class Meta:
+        model = Token
+        fields = ("name", "scope", "cameras", "expires_at")
+        widgets = {"cameras": forms.CheckboxSelectMultiple}
+
+    def clean_expires_at(self) -> datetime | None:
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise ValidationError(_("This time is past."), code="past")
+        return expires_at

@@ -18,8 +18,8 @@ from accounts.models import Membership, Role, Unit, User
 from api import collect
 from api.collect import Draft
 from api.models import Delivery, Event, EventType, Webhook
-from cameras import enrolment
-from cameras.models import Camera, CoverageMinute, Device, Enrolment
+from cameras import enrolment, tokens
+from cameras.models import Camera, CoverageMinute, Device, Enrolment, Token
 from detections.models import Visit
 from recordings import audit, evidence
 from recordings.models import AuditEntry, Export, Recording, RecordingRules, Seal
@@ -69,7 +69,7 @@ class World:
     def marks(self) -> list[bytes]:
         """What only somebody of unit X may read, wherever it stands."""
         words = [str(self.rows["webhook"]), self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
-        words += [str(self.rows["recording"].pk), CLIP.decode()]
+        words += [str(self.rows["recording"].pk), CLIP.decode(), str(self.rows["token"])]
         words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
         return [PICTURE, *(word.encode() for word in words)]
 
@@ -101,6 +101,7 @@ def make_world() -> World:
         "membership": users["operator"].memberships.get(),
         "camera": camera,
         "visit": visit,
+        "token": tokens.issue(users["admin"], "Screen of the quay", cameras=[camera])[0],
         **_recorded(camera, users["operator"]),
         **_told(visit, users["admin"]),
         "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
@@ -174,8 +175,8 @@ def fingerprint() -> dict[str, list[dict[str, object]]]:
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
     kinds += [Recording, RecordingRules, Export, Seal]  # Looking at a clip may leave an AuditEntry.
     kinds += [Webhook, Event, Delivery]
-    kinds += [Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
-    passing = {"last_login", "last_seen_at", "logout_time"}
+    kinds += [Token, Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
+    passing = {"last_login", "last_seen_at", "last_used_at", "logout_time"}
     return {
         kind.__name__: [
             {field: value for field, value in row.items() if field not in passing}
