@@ -16,6 +16,7 @@ LENGTH = re.compile(rb"content-length\s*:\s*(\d{1,9})\s*$", re.IGNORECASE | re.M
 END = re.compile(rb"\xff\xd9(?=\r\n|\n|\xff\xd8\xff|\x00*\r?\n?--)")
 PART = re.compile(rb"--[^\r\n]{1,100}\r?\n[Cc]ontent-")
 MOST_BYTES = 16_000_000  # Of a picture; and of what is no picture, before there was one.
+LONG_HEAD = 4_096
 ENOUGH = 3  # Pictures without the announced mark between them: it is another.
 
 
@@ -46,11 +47,12 @@ class Parser:
 
     @property
     def is_boundary_wrong(self) -> bool:
-        return bool(self.boundary) and self._marks == 0 and (self.pictures + self.halves >= ENOUGH or self._is_nonsense)
+        return bool(self.boundary) and self._marks == 0 and (self.pictures + self.halves >= ENOUGH or self.is_nonsense)
 
     @property
-    def _is_nonsense(self) -> bool:
-        return not self._is_inside and self._searched > 0
+    def is_nonsense(self) -> bool:
+        """Whether more has come without a picture in it than any head of a part is long."""
+        return not self._is_inside and self._searched + len(self._buffer) > LONG_HEAD
 
     @property
     def is_hopeless(self) -> bool:

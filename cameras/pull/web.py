@@ -77,15 +77,18 @@ def _stream(response: httpx.Response, settings: Settings, control: Control) -> I
                 is_told = True
                 yield Connected(f"announced {parser.boundary[:40]!r}", code="wrong_boundary")
             if parser.is_hopeless:
-                raise _no_picture(parser)
-            patience.check("not_a_picture" if parser.halves else "silent", _half(parser))
+                raise Fault(_code(parser), _half(parser))
+            patience.check(_code(parser), _half(parser))
     except httpx.ReadTimeout:
         raise Fault("silent", _half(parser)) from None
 
 
+def _code(parser: mjpeg.Parser) -> str:
+    """What it means that bytes come and no picture does."""
+    if parser.is_boundary_wrong:
+        return "wrong_boundary"
+    return "not_a_picture" if parser.halves or parser.is_nonsense else "silent"
+
+
 def _half(parser: mjpeg.Parser) -> str:
-    return "half a picture" if parser.has_half or parser.halves else ""
-
-
-def _no_picture(parser: mjpeg.Parser) -> Fault:
-    return Fault("wrong_boundary" if parser.is_boundary_wrong else "not_a_picture", "no JPEG")
+    return "half a picture" if parser.has_half or parser.halves else "no JPEG" if parser.is_nonsense else ""
