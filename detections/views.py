@@ -24,7 +24,7 @@ from accounts.models import may_log_in
 from cameras import analysis, bell
 from cameras.lamps import LOOKS
 from cameras.models import Camera, CoverageMinute
-from detections import day, snapshot
+from detections import day, snapshot, zone_counts
 from detections.forms import Place, VisitFilter
 from detections.models import Visit
 
@@ -95,6 +95,7 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
     kinds = day.kinds_of(bounds, minutes, timezone.now())
     of_day = Visit.objects.filter(camera=found).during(bounds.start, bounds.end)
     visits = list(of_day.select_related("camera")[: DAY_LENGTH + 1])
+    zones = zone_counts.counts_of(found, bounds.start, bounds.end)
     context = {
         "camera": found,
         "tile": tiles_of([found])[0],
@@ -110,6 +111,8 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
         "gate": rows.aggregate(samples=Sum("samples", default=0), misses=Sum("misses", default=0)),
         "visits": visits[:DAY_LENGTH],
         "has_more": len(visits) > DAY_LENGTH,
+        "zones": zones,
+        "zone_shapes": [count.shape() for count in zones],
         "now": time.time(),
     }
     return render(request, "detections/camera.html", context)
@@ -151,10 +154,11 @@ def visit_list(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A change in a visit's course."""
+    """A change in a visit's course; one in a zone names it."""
 
     kind: str
     at: datetime
+    zone: str = ""
 
 
 @for_watchers
@@ -180,6 +184,8 @@ def course_of(found: Visit) -> list[Moment]:
         moments.append(Moment("settled", found.settled_at))
     if found.ended_at:
         moments.append(Moment(found.end_reason or "ended", found.ended_at))
+    for event in found.zone_events.select_related("zone"):
+        moments.append(Moment(f"{event.kind}_{event.direction}".rstrip("_"), event.at, event.zone.name))
     return sorted(moments, key=lambda moment: moment.at)
 
 

@@ -15,7 +15,7 @@ from accounts.models import User
 from cameras import images, live
 from cameras.models import Camera, Zone
 from tests.build import make_frame
-from tests.pages.conftest import SECURE, Live, VisitPage
+from tests.pages.conftest import NOW, SECURE, Live, VisitPage
 from tests.pages.test_capture_page import SERVE, WELCOME
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -76,7 +76,7 @@ def test_a_mask_drawn_with_the_mouse_is_black_in_what_the_capture_page_sends(
     assert page.locator(".zone-mask polygon").count() == 1
     page.fill("[name=zones-0-name]", "Neighbour")
     drag(page, (0.5, 0.5), (0.4, 0.6))
-    assert np.allclose(points_of(page, 0), [[0.5, 0], [1, 0], [1, 0.5], [0.4, 0.6]], atol=0.01)
+    assert np.allclose(points_of(page, 0), [[0.5, 0.0], [1.0, 0.0], [1.0, 0.5], [0.4, 0.6]], atol=0.01)
     assert drawing.problems == []
     save(drawing, client, camera_x)
     zone = Zone.objects.get()
@@ -127,3 +127,25 @@ def test_zones_are_drawn_and_changed_with_keys_alone(drawing: Live, client: Clie
         ("Line 1", "line", None),
     ]
     assert drawing.problems == []
+
+
+def test_areas_and_lines_are_drawn_on_the_live_picture_with_who_is_in_them(
+    visit_page: VisitPage, camera_x: Camera
+) -> None:
+    square = [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]]
+    desk = Zone.objects.create(camera=camera_x, name="Desk", kind="area", points=square, loiter_s=60)
+    Zone.objects.create(camera=camera_x, name="Door", kind="line", points=[[0.2, 0.2], [0.2, 0.8]])
+    Zone.objects.create(camera=camera_x, name="Window", kind="mask", points=square)
+    opened = visit_page("/cameras/gate-x/")
+    opened.open()
+    opened.show(1)
+    labels = opened.page.locator("[data-zones] text")
+    assert labels.all_text_contents() == ["Desk", "Door"]  # A mask is in the picture itself.
+    assert opened.page.locator("[data-zones] .zone-area polygon").get_attribute("points") == (
+        "80.0,45.0 160.0,45.0 160.0,90.0 80.0,90.0"
+    )
+    tracks = {"type": "tracks", "camera": "gate-x", "stream": "a" * 32, "captured_at": NOW, "people": 2, "boxes": []}
+    opened.say({**tracks, "seq": 1, "zones": {str(desk.pk): 2}})
+    opened.page.wait_for_function("() => document.querySelector('[data-zones] text').textContent === 'Desk · 2'")
+    assert opened.page.locator("[data-zone-counts] tbody tr").count() == 2
+    assert opened.problems == []

@@ -1,6 +1,7 @@
 // One camera's tile: its newest picture, the boxes that belong to that very picture, its lamp, and who is there now.
 
 import { BoxLayer } from "./box_layer.js";
+import { ZoneLayer } from "./zone_layer.js";
 import { countText, durationText, momentText, text } from "../lib/texts.js";
 
 const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", obscured: "bad", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
@@ -35,6 +36,7 @@ export class Tile {
     this.recorded(recordedIn(element));
     this.canvas = part("picture");
     this.layer = new BoxLayer(part("overlay"), this.canvas);
+    this.zones = part("zones") ? new ZoneLayer(part("zones"), this.canvas) : null;
     part("expand").addEventListener("click", () => this.toggleFullScreen());
   }
 
@@ -94,6 +96,7 @@ export class Tile {
     }
     this.canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
     bitmap.close();
+    this.zones?.fit();
     this.#shownSeq = seq;
     this.#lastCapturedAt = capturedAt;
     this.#drawBoxes(seq);
@@ -131,6 +134,7 @@ export class Tile {
     const isPresent = !this.#status || SEEING.has(this.#status.status);
     const boxes = (isPresent && this.#tracks.get(seq)?.boxes) || [];
     this.layer.draw(boxes);
+    this.zones?.counts(isPresent ? this.#tracks.get(seq)?.zones : null);
     this.element.dataset.boxes = boxes.length;
     this.element.dataset.seq = seq;
   }
