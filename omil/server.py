@@ -25,6 +25,9 @@ MAX_MESSAGE_BYTES = 1_048_576  # docs/DESIGN: up to here a bad frame is answered
 MAX_BODY_BYTES = 32_000_000  # Twisted writes a body to disk before anyone has asked who sends it.
 MOST_FILES = 65_536  # Open at once; the usual 1,024 are soon used up by cameras and viewers.
 LOADED_S = 10.0  # By now what serves the pages and the gate's model have been loaded.
+# Whoever takes nothing of a live stream for so long is hung up on: it would keep one of its camera's sizes for ever.
+STALLED_S = 60
+LIVE = (b"multipart/x-mixed-replace", b"text/event-stream")
 RESPONSE_S = 60  # Until a response begins; a stream may then go on for ever.
 
 
@@ -52,6 +55,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
     body_bytes = 0
     is_producing = False
+    is_live = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,6 +63,8 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         self.taken.set()
 
     def handle_reply(self, message: dict[str, Any]) -> None:
+        for name, value in message.get("headers", ()):
+            self.is_live |= name.lower() == b"content-type" and value.startswith(LIVE)
         if message.get("more_body") and not self.is_producing and self.channel is not None:
             self.is_producing = True
             self.registerProducer(self, True)
@@ -72,6 +78,10 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
     def stopProducing(self) -> None:
         self.taken.set()
+
+    def hang_up(self) -> None:
+        if self.channel is not None:
+            self.channel.forceAbortClient()
 
     def finish(self) -> None:
         self._stop_waiting()
@@ -113,7 +123,11 @@ class PatientServer(daphne_server.Server):  # type: ignore[misc]
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         await super().handle_reply(protocol, message)
         if message.get("more_body") and isinstance(protocol, BoundedRequest):
-            await protocol.taken.wait()
+            try:
+                async with asyncio.timeout(STALLED_S if protocol.is_live else None):
+                    await protocol.taken.wait()
+            except TimeoutError:
+                protocol.hang_up()
 
 
 def serve_site() -> None:

@@ -21,8 +21,9 @@ START_S = 60
 class Web:
     """Started on entry, stopped on exit. `seed` runs before or beside it, on the same database."""
 
-    def __init__(self, folder: Path, *, redis_url: str) -> None:
+    def __init__(self, folder: Path, *, redis_url: str, env: dict[str, str] | None = None) -> None:
         self.folder = folder
+        self.log = folder.with_suffix(".log")
         self.port = free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("OMIL_")}
         clean.pop("PROMETHEUS_MULTIPROC_DIR", None)
@@ -33,6 +34,7 @@ class Web:
             "OMIL_HOSTS": "",
             "REDIS_URL": redis_url,
             "DATABASE_URL": own_database(os.environ.get("DATABASE_URL", "")),
+            **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,11 +63,13 @@ class Web:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "--verbosity", "0")
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        self._process = subprocess.Popen([sys.executable, "manage.py", "web"], cwd=ROOT, env=self.env)
+        with self.log.open("wb") as log:
+            command = [sys.executable, "manage.py", "web"]
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_S
         while not self._answers():
-            assert self._process.poll() is None, "the web process did not start"
-            assert time.monotonic() < deadline, "the web process does not answer"
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
         return self
 

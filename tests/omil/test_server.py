@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,14 +47,18 @@ async def application(scope, receive, send):
                 break
         if scope["path"] == "/never":
             await asyncio.sleep(30)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        kinds = {"/live": [(b"Content-Type", b"multipart/x-mixed-replace; boundary=x")]}
+        await send({"type": "http.response.start", "status": 200, "headers": kinds.get(scope["path"], [])})
+        while scope["path"] in ("/live", "/film"):
+            await send({"type": "http.response.body", "body": bytes(65_536), "more_body": True})
+            await asyncio.sleep(0)
         if scope["path"] == "/stream":
             for _ in range(5):
                 await send({"type": "http.response.body", "body": b"x" * 10, "more_body": True})
                 await asyncio.sleep(1)
         await send({"type": "http.response.body", "body": str(size).encode()})
 
-server.RESPONSE_S = 1
+server.RESPONSE_S = server.STALLED_S = 1
 server.MAX_BODY_BYTES = 500_000
 server.serve(application, sys.argv[1])
 """
@@ -158,6 +163,20 @@ async def test_a_response_that_never_begins_ends_as_unavailable(plain: Server) -
 async def test_a_stream_may_last_longer_than_the_limit_for_its_beginning(plain: Server) -> None:
     answer = await raw(plain.port, "GET /stream HTTP/1.1\nHost: localhost\nConnection: close")
     assert answer.count(b"x") == 50
+
+
+@pytest.mark.parametrize(("path", "is_cut"), [("/live", True), ("/film", False)])
+async def test_whoever_takes_nothing_of_a_live_stream_is_hung_up_on(plain: Server, path: str, is_cut: bool) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", plain.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await asyncio.sleep(2.5)  # What has been sent until then lies in buffers; nobody has read it.
+    taken, ended = 0, False
+    with suppress(ConnectionResetError):
+        while taken < 30_000_000 and not ended:
+            chunk = await asyncio.wait_for(reader.read(65_536), 5)
+            taken, ended = taken + len(chunk), not chunk
+    assert (taken < 30_000_000) is is_cut
+    writer.transport.abort()
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 900000", "Transfer-Encoding: chunked"])
