@@ -77,7 +77,7 @@ def _in_real_time(
 ) -> Iterator[Item]:
     decoding = Decoding(stream, settings, control)
     began_at = first = None
-    for packet in _annex_b(container, stream):
+    for packet in annex_b(container, stream):
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None:
             continue
@@ -90,11 +90,13 @@ def _in_real_time(
     yield from decoding.flush()
 
 
-def _annex_b(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def annex_b(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """As cameras send it: MP4 has another way of dividing it."""
     name = TO_ANNEX_B.get(stream.codec_context.name)
     extradata = bytes(stream.codec_context.extradata or b"")
     filter_ = BitStreamFilterContext(name, stream) if name and extradata[:1] == b"\x01" else None
+    if filter_:
+        stream.codec_context.extradata = None  # All there is to say now comes with every key picture.
     try:
         for packet in container.demux(stream):
             if packet.size and filter_:

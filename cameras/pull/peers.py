@@ -11,7 +11,8 @@ from pathlib import Path
 from cameras.addresses import Address
 
 PROC = Path("/proc/self")
-ADDRESS_AT, INODE_AT = 2, 9  # Columns of /proc/net/tcp.
+ADDRESS_AT, STATE_AT, INODE_AT = 2, 3, 9  # Columns of /proc/net/tcp.
+LISTENING = "0A"
 
 
 def peers() -> set[Address]:
@@ -31,6 +32,8 @@ def _connections(name: str) -> Iterator[tuple[str, Address]]:
     with suppress(FileNotFoundError):
         for line in (PROC / "net" / name).read_text().splitlines()[1:]:
             columns = line.split()
+            if columns[STATE_AT] == LISTENING:
+                continue
             yield columns[INODE_AT], _address(columns[ADDRESS_AT].partition(":")[0])
 
 

@@ -37,8 +37,9 @@ FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 
 def read(settings: Settings, control: Control) -> Iterator[Item]:
     av.logging.set_level(None)  # FFmpeg's own words may hold the address, password included.
-    address, url = rtsp_probe.where(settings)
-    with closing(_open(url, settings)) as container:
+    with rtsp_probe.answering(settings) as (address, url):
+        container = _open(url, settings)
+    with closing(container):
         if "#udp" not in settings.source and (others := peers() - {address}):
             raise Fault("address_not_allowed", f"sent on to {min(map(str, others))}")
         stream = _stream(container, settings)

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 from cameras import addresses
@@ -20,8 +21,12 @@ MOST_BYTES = 65_536
 MOST_ADDRESSES = 3  # Of a host with several, so many are tried.
 
 
-def where(settings: Settings) -> tuple[Address, str]:
-    """The address that answers, and the URL with it in place of the host. Raises Fault."""
+@contextmanager
+def answering(settings: Settings) -> Iterator[tuple[Address, str]]:
+    """The address that answers, and the URL with it in place of the host. Raises Fault.
+
+    Our connection stays open meanwhile: some servers end, with the last one that asks, the stream that they prepared.
+    """
     url = urldefrag(settings.source)[0]
     seen = {url}
     while len(seen) <= MOST_REDIRECTIONS:
@@ -29,8 +34,9 @@ def where(settings: Settings) -> tuple[Address, str]:
         connection, address = _connected(parts, settings)
         with closing(connection):
             location = _describe(connection, parts)
-        if location is None:
-            return address, addresses.pinned(url, address)
+            if location is None:
+                yield address, addresses.pinned(url, address)
+                return
         url = _redirected(parts, location)
         if url in seen:
             break
