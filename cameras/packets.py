@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ MAGIC = b"OGP1"
 START = struct.Struct("!4sI")
 PACKET = struct.Struct("!qqBI")  # Presentation and decoding time in microseconds, flags, size.
 KEY = 1
+NAME = re.compile(r"(\d{17})-(\d{17})-(\d{17})-(\d{4,9})-([0-9a-f]{8})\.gop", re.ASCII)
 
 
 class Damaged(ValueError):
@@ -59,7 +61,7 @@ class Packet:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Name:
     """What a file's name says: the times of its first and last picture and of the key picture it depends on (all in
     microseconds), its place in the group, and its form. Names sort by capture time."""
@@ -82,19 +84,18 @@ class Name:
 
 def parse(name: str) -> Name:
     """Raises ValueError where this is no such name."""
-    first, last, key, n, form = name.removesuffix(SUFFIX).split("-")
-    return Name(int(first), int(last), int(key), int(n), form)
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name[:80]!r} is no name of a group of pictures")
+    first, last, key, n = (int(text) for text in found.groups()[:4])
+    return Name(first, last, key, n, found[5])
 
 
 def names_in(folder: Path) -> list[Name]:
     """In order of capture; none where the folder is gone."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return [parse(name) for name in sorted(entry.name for entry in entries) if _is_ours(name)]
+        return [parse(name) for name in sorted(entry.name for entry in entries) if NAME.fullmatch(name)]
     return []
-
-
-def _is_ours(name: str) -> bool:
-    return name.endswith(SUFFIX) and name[0] != "."
 
 
 def unbroken(names: Iterable[Name], *, after: Name | None = None) -> list[Name]:
@@ -128,7 +129,7 @@ def pack(form: Form, name: Name, packets: Sequence[Packet]) -> bytes:
 def name_in(body: bytes) -> Name:
     """Under which it is to be kept. Raises Damaged."""
     try:
-        return parse(_about(body)[0]["name"])
+        return parse(str(_about(body)[0]["name"]))
     except (KeyError, ValueError) as error:
         raise Damaged(str(error)) from None
 
