@@ -47,10 +47,13 @@ class PacketLinks:
             known.add(name)
 
     def are_awaited(self, take: Path, *, end: float, now: float) -> bool:
-        """Whether packets of this take's last seconds have yet to come."""
-        if not self._linked.get(take.name) or abs(now - end) > PATIENCE_S or packet_ring.is_forbidden(self._camera):
+        """Whether packets of this take's last seconds have yet to come, or to be linked."""
+        known, end_us = self._linked.get(take.name), round(end * 1e6)
+        if not known or abs(now - end) > PATIENCE_S or packet_ring.is_forbidden(self._camera):
             return False
-        return all(name.last_us < round(end * 1e6) for name in packets.names_in(self._ring))
+        found = packets.names_in(self._ring)
+        is_all_linked = known.issuperset(name for name in found if max(known).first_us < name.first_us <= end_us)
+        return not is_all_linked or all(name.last_us < end_us for name in found)
 
     def forget(self, take_id: str) -> None:
         self._linked.pop(take_id, None)

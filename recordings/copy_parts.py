@@ -182,7 +182,12 @@ def _write(parts: Parts, before: Progress, form: Form, found: Sequence[Packet], 
 
 def _mux(path: Path, before: Progress, form: Form, found: Sequence[Packet]) -> int:
     """Times are those since the first picture, and `delay` more, for MP4 knows no decoding before its beginning."""
-    options = {"movflags": MOV_FLAGS, "fragment_index": str(before.fragments + 1), "avoid_negative_ts": "disabled"}
+    options = {
+        "movflags": MOV_FLAGS,
+        "fragment_index": str(before.fragments + 1),
+        "avoid_negative_ts": "disabled",
+        "use_editlist": "0",  # Else it would add the delay a second time.
+    }
     zero_us, dts = round(before.first_at * 1e6), before.last_dts
     with _template(form) as template, av.open(str(path), "w", format="mp4", options=options) as output:
         stream = output.add_stream_from_template(template.streams.video[0])

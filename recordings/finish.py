@@ -98,6 +98,7 @@ def _copy(part: Path, output: OutputContainer, stream: VideoStream | None, delay
     with av.open(str(part)) as source:
         if stream is None:
             stream = output.add_stream_from_template(source.streams.video[0])
+            stream.codec_context.codec_tag = source.streams.video[0].codec_context.codec_tag
             stream.time_base = TIME_BASE
         for packet in source.demux(video=0):
             if packet.dts is not None:  # The last one only says that there are no more.
