@@ -54,7 +54,7 @@ def since(now: datetime, *, is_deep: bool) -> datetime:
 
 def look(after: datetime) -> list[Draft]:
     """What lies in the tables since then and has not been told; a few queries, along their indexes."""
-    return [draft for source in (_started, _ended, _ready, _in_zones) for draft in source(after)]
+    return [draft for source in (_started, _ended, _ready) for draft in source(after)]
 
 
 def _untold(rows: models.QuerySet[Any], type_: EventType, order: str) -> Iterable[Any]:
@@ -82,11 +82,6 @@ def _ready(after: datetime) -> Iterator[Draft]:
     for clip in _untold(ready, EventType.RECORDING_READY, "end"):
         data = RecordingOut.of(clip).model_dump(mode="json")
         yield Draft(EventType.RECORDING_READY, clip.camera_id, clip.pk, clip.end, data)
-
-
-def _in_zones(after: datetime) -> Iterator[Draft]:
-    """Nothing, where zones are not counted."""
-    return iter(())
 
 
 # --- Storing ---

@@ -18,7 +18,9 @@ Type = Literal[
     "camera.silent",
     "camera.back",
     "camera.problem",
-    "zone",
+    "zone.entered",
+    "zone.loitered",
+    "zone.crossed",
 ]
 
 

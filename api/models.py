@@ -22,7 +22,9 @@ class EventType(models.TextChoices):
     CAMERA_SILENT = "camera.silent", _("a camera fell silent")
     CAMERA_BACK = "camera.back", _("a camera is back")
     CAMERA_PROBLEM = "camera.problem", _("a camera's address has a problem")
-    ZONE = "zone", _("somebody crossed a line, entered an area or loiters there")
+    ZONE_ENTERED = "zone.entered", _("somebody came into an area")
+    ZONE_LOITERED = "zone.loitered", _("somebody loiters in an area")
+    ZONE_CROSSED = "zone.crossed", _("somebody crossed a line")
 
 
 class EventQuerySet(models.QuerySet["Event"]):

@@ -24,6 +24,7 @@ from api import collect, deliver, interest
 from api.deliver import Due, Lane
 from api.post import Answer, post
 from api.watch import Watch
+from api.zones import Zones
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._watch: Watch | None = None
+        self._zones = Zones()
         self._at: dict[str, float] = {}
 
     def tick(self) -> float:
@@ -50,7 +52,7 @@ class Notifier:
         try:
             return self._tick(timezone.now())
         except (DatabaseError, OSError):
-            self._watch = None  # What it noticed was perhaps not stored.
+            self._watch, self._zones = None, Zones()  # What they noticed was perhaps not stored.
             logger.exception("looking for events failed and is tried again")
             return IDLE_S
         finally:
@@ -60,7 +62,7 @@ class Notifier:
         is_wanted = interest.is_there()
         if self._is_due("collect", COLLECT_S if is_wanted else COLLECT_IDLE_S):
             after = collect.since(now, is_deep=self._is_due("deep", DEEP_S))
-            drafts = collect.look(after)
+            drafts = [*collect.look(after), *self._zones.look(after)]
             if self._is_due("cameras", CAMERAS_S):
                 self._watch = self._watch or Watch()
                 drafts += self._watch.look(after)

@@ -169,7 +169,7 @@ async def test_each_sees_its_own_cameras_and_types(
         "charlie": (await outside(lambda: cookie(charlie)), ""),
         "token of Y": (await outside(lambda: bearer(root, Token.Scope.READ, camera_y)), ""),
         "only Y": (await outside(lambda: bearer(root)), "camera=gate-y"),
-        "only ends": (await outside(lambda: bearer(root)), "type=visit.ended&type=zone"),
+        "only ends": (await outside(lambda: bearer(root)), "type=visit.ended&type=zone.crossed"),
         "all": (await outside(lambda: bearer(root)), ""),
     }
     streams = {}
