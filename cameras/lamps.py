@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -12,7 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from cameras import analysis, bell
-from cameras.models import Camera
+from cameras.models import Camera, Kind
+from cameras.pull import problems
 from cameras.status import CameraStatus, Limits, State, describe
 
 LOOKS: dict[State, tuple[str | Promise, str]] = {
@@ -29,7 +30,7 @@ LOOKS: dict[State, tuple[str | Promise, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """What a camera's lamp shows; the hint says since when."""
+    """What a camera's lamp shows; the hint says since when, or what is wrong with the source."""
 
     tone: str
     word: str
@@ -43,7 +44,10 @@ def lit(cameras: Iterable[Camera]) -> list[Camera]:
     cameras = list(cameras)
     for camera in cameras:
         status = describe(camera.pk, is_enabled=camera.is_enabled, analysis=state, limits=limits)
-        camera.lamp = lamp_of(status)  # type: ignore[attr-defined]  # Only for the page that shows it.
+        lamp = lamp_of(status)
+        if camera.kind == Kind.PULL and (standing := problems.read(camera.pk)) and standing.code:
+            lamp = replace(lamp, hint=standing.sentence)
+        camera.lamp = lamp  # type: ignore[attr-defined]  # Only for the page that shows it.
     return cameras
 
 

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 LOCAL_SCHEMES = ("file", "device")
 HIDDEN = "•••"
+# Some cameras want their password in the path, as in /user=admin_password=secret_channel=1.
+IN_THE_PATH = re.compile(r"((?:password|passwd|pwd|pass|secret|token|key)=)[^&;/_]*", re.IGNORECASE)
 OPTIONS = r"(\?[a-z0-9_=&.-]*)?"
 
 
@@ -69,4 +71,5 @@ def redacted(source: str) -> str:
         name, has_password, _password = user.partition(":")
         user = f"{name}:{HIDDEN}" if has_password else name
     query = HIDDEN if parts.query else ""
-    return SplitResult(parts.scheme, f"{user}{has_user}{host}", parts.path, query, "").geturl()
+    path = IN_THE_PATH.sub(rf"\1{HIDDEN}", parts.path)
+    return SplitResult(parts.scheme, f"{user}{has_user}{host}", path, query, "").geturl()

@@ -105,8 +105,7 @@ class Feed:
 
     def set_rate(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self._pace.wanted_fps = wanted.fps
-        self._pace.fps = min(self._pace.fps, wanted.fps) if self._pace.fps < self._told_fps else wanted.fps
+        self._pace = Pace(wanted.fps, settings.CREDIT)
         self._tell_pace()
 
     # --- The reader ---

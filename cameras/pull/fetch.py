@@ -46,9 +46,11 @@ class Checked(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         fault: Exception | None = None
-        for address in resolve(host, port, self._allowed):
+        addresses = resolve(host, port, self._allowed)
+        each_s = timeout / len(addresses) if timeout else None  # Together they take no longer than one may.
+        for address in addresses:
             try:
-                return super().connect_tcp(str(address), port, timeout, local_address, socket_options)
+                return super().connect_tcp(str(address), port, each_s, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
         assert fault

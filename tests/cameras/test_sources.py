@@ -69,6 +69,8 @@ def test_what_is_no_cameras_address_is_refused_without_repeating_it(source: str,
         ("rtsp://user@10.0.0.9/1", "rtsp://user@10.0.0.9/1"),
         ("http://10.0.0.9/v?user=a&pwd=hunter2#x", "http://10.0.0.9/v?•••"),
         ("http://[hunter2", "•••"),
+        ("rtsp://10.0.0.9/user=admin_password=hunter2_channel=1", "rtsp://10.0.0.9/user=admin_password=•••_channel=1"),
+        ("http://10.0.0.9/pwd=hunter2/1", "http://10.0.0.9/pwd=•••/1"),
         ("file:gate.mp4?once=1", "file:gate.mp4?once=1"),
     ],
 )
