@@ -72,6 +72,13 @@ def done_version(folder: Path) -> int:
     return 0
 
 
+def burnt(folder: Path) -> tuple[int, float] | None:
+    """Up to which version of masks what is held here is burnt, and since when; None where there never was a mask."""
+    with suppress(FileNotFoundError):
+        return done_version(folder), (folder / DONE).stat().st_mtime
+    return None
+
+
 # --- One frame ---
 
 

@@ -37,6 +37,7 @@ class Checkpoint:
     tracker: dict[str, Any] = field(default_factory=dict)
     visits: dict[str, Any] = field(default_factory=dict)
     zones: dict[str, Any] = field(default_factory=dict)
+    mask_version: int = 0  # Of the masks without which no picture of an open visit is left.
 
 
 class Writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -29,6 +30,7 @@ class Picture:
 
     frame_bgr: np.ndarray
     prepared: Prepared
+    read_at: float = math.inf
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -38,8 +40,9 @@ class Picture:
 
 def decode(spool: Spool, entry: Entry, detector: Detector) -> Picture:
     """Raises OSError where the picture is gone and BadImage where it cannot be decoded. Safe in a side thread."""
+    read_at = time.time()
     frame_bgr = images.decode_bgr(spool.picture(entry))
-    return Picture(frame_bgr, detector.prepare(frame_bgr))
+    return Picture(frame_bgr, detector.prepare(frame_bgr), read_at)
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> Non
     if entry.flags & Flag.FROZEN:
         stand_still(camera, entry)
         return
+    follow_masks(camera)
     tracks = camera.tracker.update(boxes, entry.captured_at, picture.size_wh)
     update = camera.visits.update(
         tracks,
@@ -101,7 +105,7 @@ def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> Non
         stream=entry.stream,
         seq=entry.seq,
         size_wh=picture.size_wh,
-        frame_bgr=picture.frame_bgr,
+        frame_bgr=picture.frame_bgr if camera.zoning.may_show(picture.read_at) else None,
         is_verified=not camera.detector.is_fallback,
     )
     save(camera, update.changes, best=update.best, frame_bgr=picture.frame_bgr)
@@ -110,6 +114,16 @@ def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> Non
     store.save_happenings(camera.id, camera.zoning.take(row))
     show(camera, row, update.changes)
     finish(camera, entry, Outcome.ANALYSED, people=len(row.boxes))
+
+
+def follow_masks(camera: Camera) -> None:
+    """Where a mask was drawn, open visits lose the pictures from before it, and get others."""
+    camera.zoning.look()
+    if camera.zoning.mask_version != camera.last.mask_version:
+        visits = camera.visits.forget_pictures()
+        store.save(camera.id, visits)
+        store.remove_pictures(camera.id, visits)
+        camera.last = replace(camera.last, mask_version=camera.zoning.mask_version)
 
 
 def stand_still(camera: Camera, entry: Entry) -> None:

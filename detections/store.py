@@ -102,6 +102,11 @@ def save_picture(
     fresh.replace(path)
 
 
+def remove_pictures(camera_id: int, visits: list[VisitSnapshot]) -> None:
+    for visit in visits:
+        (Path(settings.MEDIA_ROOT) / picture_name(camera_id, visit)).unlink(missing_ok=True)
+
+
 def crop(frame_bgr: np.ndarray, xyxy: tuple[float, float, float, float]) -> np.ndarray:
     height, width = frame_bgr.shape[:2]
     left, top, right, bottom = xyxy

@@ -129,6 +129,13 @@ class Visits:
         """What the gate is told: a box was seen within the last second."""
         return at - self._sight_at <= self._rules.sight_lost_s
 
+    def forget_pictures(self) -> list[VisitSnapshot]:
+        """The visits still followed that had a picture, and have none now: there is something in it to be hidden."""
+        found = [stay for stay in self._visits() if stay.best_at is not None]
+        for stay in found:
+            stay.best_score, stay.best_at = 0.0, None
+        return [self._snapshot(stay) for stay in found]
+
     # --- What an entry of the log does ---
 
     def update(

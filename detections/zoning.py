@@ -1,6 +1,6 @@
 """A camera's zones beside its pipeline: follows what is drawn, and feeds each analysed frame to detections/zones.
 
-A camera without zones costs a look for a file once a second.
+A camera without zones costs a look for two files once a second.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cameras import drawn
+from cameras import drawn, masking
 from detections.tracklog import LoggedBox, Row
 from detections.zones import Happening, Standing, ZoneWatch
 
@@ -25,10 +25,19 @@ class Zoning:
         self._stamp: tuple[int, int] | None = None
         self._looked_at = 0.0
         self._watch: ZoneWatch | None = None
+        self.mask_version = 0  # All pictures that are read from the spool now have these masks,
+        self._masked_at = 0.0  # and all that were read after this moment.
         self._look(state)
+
+    def look(self) -> None:
+        """Takes over what was drawn since, once a second."""
+        if time.monotonic() - self._looked_at > LOOK_S:
+            self._look(self.state())
 
     def _look(self, state: dict[str, Any]) -> None:
         self._looked_at = time.monotonic()
+        if burnt := masking.burnt(self._folder):
+            self.mask_version, self._masked_at = burnt
         if (seen := drawn.stamp(self._folder)) == self._stamp:
             return
         self._stamp = seen
@@ -37,11 +46,13 @@ class Zoning:
 
     def take(self, row: Row) -> list[Happening]:
         """What the people of this frame did."""
-        if time.monotonic() - self._looked_at > LOOK_S:
-            self._look(self.state())
         if self._watch is None:
             return []
         return self._watch.update([_standing(box) for box in row.boxes], row.captured_at)
+
+    def may_show(self, read_at: float) -> bool:
+        """Whether a picture that was read then has the masks; one may have been decoded ahead of them."""
+        return read_at >= self._masked_at
 
     def inside(self, at: float) -> dict[str, int] | None:
         """How many are in each area now, by its id; None where nothing is drawn."""
