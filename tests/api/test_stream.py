@@ -149,6 +149,7 @@ async def test_whoever_cannot_wait_is_told_what_there_is(bob: User, camera_x: Ca
     await opened.block()
     assert [await opened.number() for _ in range(119)] == list(range(1, 120))
     assert await opened.block() == {}
+    await opened.close()
 
 
 @pytest.mark.parametrize("place", ["6f6d696c-0000-5000-8000-6576656e7474", "nonsense"])
