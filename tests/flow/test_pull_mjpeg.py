@@ -10,6 +10,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -78,7 +79,7 @@ def _play(
     spool = Spool(product.folder / "spool" / str(camera_id))
     product.wait_until(lambda: spool.after(0), 30)
     state = product.folder / "run" / "pull" / f"{camera_id}.json"
-    with product.logged_in() as browser:
+    with closing(product.logged_in()) as browser:
         time.sleep(length_s / 2)
         snapshot = browser.get("/cameras/pulled/snapshot.jpg")
         camera.wait(length_s)
