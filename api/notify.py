@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import logging
 import os
 import time
@@ -36,12 +37,15 @@ CAMERAS_S = 2.0
 DEEP_S = 300.0
 FORGET_S = 600.0
 LOCK = "notify.lock"
+BEAT = "notify.json"
+SILENT_S = 15.0  # Without a beat for so long it is not at work.
 
 
 class Notifier:
     """Blocks; its methods are called one at a time."""
 
     def __init__(self) -> None:
+        Path(settings.RUN_DIR).mkdir(parents=True, exist_ok=True)
         self._watch: Watch | None = None
         self._zones = Zones()
         self._at: dict[str, float] = {}
@@ -50,6 +54,7 @@ class Notifier:
         """Collects what is due to be collected; returns after how many seconds to come again."""
         close_old_connections()
         try:
+            _beat()
             return self._tick(timezone.now())
         except (DatabaseError, OSError):
             self._watch, self._zones = None, Zones()  # What they noticed was perhaps not stored.
@@ -120,6 +125,21 @@ def _answer(task: asyncio.Task[Answer]) -> Answer:
         logger.error("a delivery failed for no reason of its receiver's: %r", error)
         return Answer(False, type(error).__name__)
     return task.result()
+
+
+def _beat() -> None:
+    fresh = Path(settings.RUN_DIR) / f".{BEAT}"
+    fresh.write_text(json.dumps({"at": time.time()}))
+    fresh.replace(Path(settings.RUN_DIR) / BEAT)
+
+
+def is_at_work(now: float) -> bool:
+    """Whether the process has lately looked for events; without it nobody is told, and nothing is lost."""
+    try:
+        beat = json.loads((Path(settings.RUN_DIR) / BEAT).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return abs(now - float(beat["at"])) <= SILENT_S
 
 
 @contextmanager

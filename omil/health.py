@@ -26,6 +26,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from accounts.models import may_log_in
+from api import notify
 from cameras import analysis, folders, presence
 from cameras.models import Camera
 from cameras.spool import Spool
@@ -93,6 +94,11 @@ def media() -> Part:
     return Part("ok" if len(beats) >= settings.MEDIA_WORKERS else "degraded", figures)
 
 
+def notifier() -> Part:
+    """Without it programs are told late, and nothing is lost."""
+    return Part("ok" if notify.is_at_work(time.time()) else "degraded")
+
+
 def model() -> Part:
     status = weights.status()
     figures = {"name": status.name, "fallback": status.is_fallback, "reason": status.reason, "advice": status.advice}
@@ -144,6 +150,7 @@ PARTS: dict[str, Callable[[], Part]] = {
     "workers": workers,
     "recorder": recorder,
     "media": media,
+    "notify": notifier,
     "model": model,
     "disk": disk,
     "storage": recordings_storage,

@@ -27,7 +27,7 @@ from omil import authority, health
 from omil.health import Part, overall
 
 pytestmark = pytest.mark.django_db
-PARTS = {"database", "queue", "workers", "recorder", "media", "model", "disk", "storage", "lag"}
+PARTS = {"database", "queue", "workers", "recorder", "media", "notify", "model", "disk", "storage", "lag"}
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def well(monkeypatch: pytest.MonkeyPatch, settings: Settings, valkey: str) -> No
     monkeypatch.setattr("cameras.analysis.beats", lambda _folder=None: [Beat(1, time.time(), 0.04)])
     weights.announce(name="yolo26n · OpenVINO · 640 px", is_fallback=False)
     settings.RUN_DIR.mkdir(parents=True, exist_ok=True)
-    (settings.RUN_DIR / "recorder.json").write_text(f'{{"at": {time.time()}}}')
+    for process in ("recorder", "notify"):
+        (settings.RUN_DIR / f"{process}.json").write_text(f'{{"at": {time.time()}}}')
 
 
 def told(client: Client) -> tuple[int, dict[str, Any]]:
@@ -77,6 +78,12 @@ def test_a_recorder_that_is_silent_is_down(client: Client, well: None, settings:
     assert told(client)[1]["parts"]["recorder"] == "down"
     (settings.RUN_DIR / "recorder.json").unlink()
     assert told(client)[0] == 503
+
+
+def test_programs_that_are_told_late_are_no_disaster(client: Client, well: None, settings: Settings) -> None:
+    (settings.RUN_DIR / "notify.json").write_text(f'{{"at": {time.time() - 16}}}')
+    code, body = told(client)
+    assert (code, body["parts"]["notify"], body["status"]) == (200, "degraded", "degraded")
 
 
 def test_clips_that_wait_for_a_media_worker_are_no_disaster(client: Client, well: None, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from api import notify
+from cameras import heap
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with notify.alone():
+            heap.settle()
             self.stdout.write("notify ready")
             asyncio.run(_run())
 
