@@ -19,7 +19,7 @@ from av.container import InputContainer
 from cameras import packets
 from cameras.packets import Damaged, Form, Name, Packet
 from cameras.ring import captured_at_of
-from recordings import copy_links
+from recordings import copy_links, copy_stills
 from recordings.copy_links import PATIENCE_S
 from recordings.encode import MOV_FLAGS, TICKS, TIME_BASE, X264, drop
 from recordings.parts import Chunk, Parts, Progress
@@ -104,6 +104,7 @@ def copy(parts: Parts, take: Path, wanted: Plan, *, end: float | None, x264: X26
     group = str(wanted.files[-1]) if wanted.files else before.group
     after = replace(after, group=group, last_name=wanted.pictures[-1].name)
     parts.write(after)
+    copy_stills.keep(take, wanted.pictures)
     drop(wanted.pictures)
     drop([copy_links.folder_in(take) / str(name) for name in wanted.files])
     return after
@@ -113,6 +114,7 @@ def without_copied(chunk: Chunk, progress: Progress) -> Chunk:
     """What is left to be encoded: pictures that the copied parts hold already are only dropped."""
     if not progress.group:
         return chunk
+    copy_stills.drop(chunk.pictures[0].parent.parent)  # They are not of all of the clip any more.
     last_us = packets.parse(progress.group).last_us
     held = [picture for picture in chunk.pictures if _us(picture) <= last_us]
     if len(held) == len(chunk.pictures):

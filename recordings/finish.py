@@ -18,6 +18,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from recordings import copy_mend, poster
+from recordings import copy_stills as stills
 from recordings.encode import TIME_BASE
 from recordings.parts import Parts
 
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 MOOV_BYTES_PER_PICTURE = 24
 MOOV_BYTES_PER_DELAYED = 8  # And how much later it is shown than decoded, where their orders differ.
 MOOV_BYTES = 4_096
+# A part is opened without a look at its pictures, which would cost more than to copy them.
+UNDECODED = {"codec_whitelist": "none", "fpsprobesize": "0"}
 
 
 class NothingToKeep(Exception):
@@ -54,7 +57,7 @@ def finish(parts: Parts, clip: Path) -> Finished:
             copy_mend.mend(parts.files(progress), fresh, progress)
         else:
             join(parts.files(progress), fresh, frames=progress.frames, delay=progress.delay)
-        _illustrate(fresh, clip)
+        _illustrate(fresh, clip, stills.pictures(parts.folder.parent))
         sha256 = _sha256(fresh)
         fresh.replace(clip)  # Last, so that no clip is ever without its pictures.
     except OSError:
@@ -64,9 +67,10 @@ def finish(parts: Parts, clip: Path) -> Finished:
     return Finished(clip.stat().st_size, sha256)
 
 
-def _illustrate(video: Path, clip: Path) -> None:
+def _illustrate(video: Path, clip: Path, kept: Sequence[Path]) -> None:
     try:
-        poster.make(video, clip)
+        if not (kept and poster.make_from(kept, clip)):
+            poster.make(video, clip)
     except av.InvalidDataError as error:  # The clip counts, not its pictures.
         logger.error("%s has no poster: %s", clip, error)
 
@@ -95,7 +99,7 @@ def join(parts: Sequence[Path], target: Path, *, frames: int, delay: int = 0) ->
 
 
 def _copy(part: Path, output: OutputContainer, stream: VideoStream | None, delay: int) -> VideoStream:
-    with av.open(str(part)) as source:
+    with av.open(str(part), options=UNDECODED) as source:
         if stream is None:
             stream = output.add_stream_from_template(source.streams.video[0])
             stream.codec_context.codec_tag = source.streams.video[0].codec_context.codec_tag

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from cameras import images
-from cameras.images import Picture
+from cameras.images import BadImage, Picture
+from cameras.ring import captured_at_of
 
 POSTER_PX = 640  # Its longer side at most.
 POSTER_QUALITY = 70
@@ -40,6 +42,23 @@ def make(video: Path, clip: Path) -> None:
     )
     strip = np.hstack([_scaled(scaler, frame, STRIP_PX / frame.width) for frame in frames])
     _write(strip_of(clip), strip, STRIP_QUALITY)
+
+
+def make_from(pictures: Sequence[Path], clip: Path) -> bool:
+    """The same from JPEGs that were taken all along the clip; False where one of them cannot be read."""
+    first, last = captured_at_of(pictures[0].name), captured_at_of(pictures[-1].name)
+    moments = [first + (last - first) * (2 * number + 1) / (2 * STRIP_PICTURES) for number in range(STRIP_PICTURES)]
+    chosen = [min(pictures, key=lambda path: abs(captured_at_of(path.name) - at)) for at in moments]
+    try:
+        middle = images.decode_small_bgr(chosen[len(chosen) // 2].read_bytes(), POSTER_PX)
+        tiles = [images.decode_small_bgr(path.read_bytes(), 2 * STRIP_PX) for path in chosen]
+    except (BadImage, FileNotFoundError):
+        return False
+    height = max(1, round(STRIP_PX * middle.shape[0] / middle.shape[1]))
+    strip = np.hstack([cv2.resize(tile, (STRIP_PX, height), interpolation=cv2.INTER_AREA) for tile in tiles])
+    _write(poster_of(clip), middle, POSTER_QUALITY)
+    _write(strip_of(clip), strip.astype(np.uint8, copy=False), STRIP_QUALITY)
+    return True
 
 
 def _frames(video: Path) -> Iterator[VideoFrame]:
