@@ -145,9 +145,11 @@ class WebhookAdmin(ScopedAdmin):
         webhook = self._managed(request, object_id)
         answer = async_to_sync(post)(test_letter(webhook))
         if answer.is_taken:
-            self.message_user(request, gettext("The test was taken. Answer: %s") % answer.text, messages.SUCCESS)
+            self.message_user(
+                request, gettext("The test was taken. Answer: %s") % gettext(answer.text), messages.SUCCESS
+            )
         else:
-            self.message_user(request, gettext("The test was not taken: %s") % answer.text, messages.ERROR)
+            self.message_user(request, gettext("The test was not taken: %s") % gettext(answer.text), messages.ERROR)
         return redirect("admin:api_webhook_change", webhook.pk)
 
 
@@ -175,7 +177,7 @@ class OwnWebhookFilter(admin.SimpleListFilter):
 class DeliveryAdmin(LookOnly):
     """What became of each event on its way to each webhook."""
 
-    list_display = ["event_at", "event_type", "camera", "webhook", "state", "tries", "answer", "next_try", "done_at"]
+    list_display = ["event_at", "event_type", "camera", "webhook", "state", "tries", "answered", "next_try", "done_at"]
     list_filter = ["state", OwnWebhookFilter]
     list_select_related = ["webhook", "event__camera"]
     list_per_page = 50
@@ -192,6 +194,10 @@ class DeliveryAdmin(LookOnly):
     @admin.display(description=_("camera"))
     def camera(self, delivery: Delivery) -> str:
         return delivery.event.camera.name
+
+    @admin.display(description=_("last answer"))
+    def answered(self, delivery: Delivery) -> str:
+        return gettext(delivery.answer) if delivery.answer else ""
 
     @admin.display(description=_("next try"))
     def next_try(self, delivery: Delivery) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Min
+from django.utils.translation import gettext_noop
 
 from api.messages import body_of
 from api.models import Delivery
@@ -24,6 +25,8 @@ PAUSES_S = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800)  # After each 
 GIVE_UP_AFTER = timedelta(hours=24)
 MOST_AT_ONCE = 16  # Letters under way, and of these so many of one webhook.
 MOST_OF_ONE = 4
+
+NOT_ITS_OWN = gettext_noop("its user may no longer watch this camera")
 
 State = Delivery.State
 
@@ -65,7 +68,7 @@ def due(now: datetime, busy: Collection[Lane]) -> list[Due]:
         if not is_head or lane in busy or counts[lane.webhook_id] >= MOST_OF_ONE or len(found) >= room:
             continue
         if not delivery.webhook.watched().filter(pk=lane.camera_id).exists():
-            _end(delivery, now, State.GIVEN_UP, "its user may no longer watch this camera")
+            _end(delivery, now, State.GIVEN_UP, NOT_ITS_OWN)
             continue
         counts[lane.webhook_id] += 1
         found.append(Due(delivery.pk, lane, letter_of(delivery)))

@@ -14,12 +14,20 @@ from urllib.parse import urlsplit
 import certifi
 import httpx
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from api.signing import signature
 from cameras.addresses import Address, AddressRefused, parse_allowed, pinned, resolve
 
 TIMEOUT_S = 10.0
 SCHEMES = {"https": 443, "http": 80}
+# Translated where they are shown. Otherwise an answer is a status, or the name of an error.
+SLOW = gettext_noop("it did not answer in time")
+UNKNOWN = gettext_noop("its host name is not known")
+NOT_ALLOWED = gettext_noop("its address is not allowed")
+ELSEWHERE = gettext_noop("it sends us elsewhere, and redirects are not followed")
+BROKEN = gettext_noop("the connection is refused or broken")
+UNTRUSTED = gettext_noop("its certificate is not trusted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +73,13 @@ async def post(letter: Letter) -> Answer:
         async with asyncio.timeout(TIMEOUT_S):
             status = await _send(letter)
     except TimeoutError:
-        return Answer(False, f"no answer within {TIMEOUT_S:g} s")
+        return Answer(False, SLOW)
     except AddressRefused as error:
-        words = {"dns": "its host name is not known", "address_not_allowed": "its address is not allowed"}
-        return Answer(False, words.get(error.code, error.code))
+        return Answer(False, NOT_ALLOWED if error.code == "address_not_allowed" else UNKNOWN)
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
         return Answer(False, _explained(error))
     if 300 <= status < 400:
-        return Answer(False, f"{status}: redirects are not followed")
+        return Answer(False, ELSEWHERE)
     return Answer(200 <= status < 300, str(status))
 
 
@@ -118,8 +125,8 @@ def _explained(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {cause.verify_message}"
+            return UNTRUSTED
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectError):
-        return "the connection is refused or broken"
+        return BROKEN
     return type(error).__name__

@@ -168,7 +168,7 @@ def sent(url: str) -> Answer:
 
 def test_a_redirect_is_not_followed() -> None:
     with Receiver() as other, Receiver(answers=deque([other.url])) as receiver:
-        assert sent(receiver.url) == Answer(False, "302: redirects are not followed")
+        assert sent(receiver.url) == Answer(False, "it sends us elsewhere, and redirects are not followed")
         assert other.received == []
 
 
@@ -203,7 +203,7 @@ def test_a_receiver_that_does_not_answer_costs_no_more_than_its_time(monkeypatch
     monkeypatch.setattr("api.post.TIMEOUT_S", 0.3)
     with Receiver(wait_s=0.8) as receiver:
         began = time.monotonic()
-        assert sent(receiver.url) == Answer(False, "no answer within 0.3 s")
+        assert sent(receiver.url) == Answer(False, "it did not answer in time")
         assert time.monotonic() - began < 0.7
 
 
