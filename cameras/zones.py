@@ -165,12 +165,12 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Whether the stretches from a to b and from c to d have a point in common."""
-    abc, abd, cda, cdb = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
-    if ((abc > 0) != (abd > 0)) and ((cda > 0) != (cdb > 0)) and 0.0 not in (abc, abd, cda, cdb):
+    to_c, to_d, to_a, to_b = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
+    if ((to_c > 0) != (to_d > 0)) and ((to_a > 0) != (to_b > 0)) and 0.0 not in (to_c, to_d, to_a, to_b):
         return True
     return any(
         turn == 0 and _in_box(one, other, point)
-        for turn, one, other, point in ((abc, a, b, c), (abd, a, b, d), (cda, c, d, a), (cdb, c, d, b))
+        for turn, one, other, point in ((to_c, a, b, c), (to_d, a, b, d), (to_a, c, d, a), (to_b, c, d, b))
     )
 
 
