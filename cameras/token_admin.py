@@ -136,7 +136,7 @@ class TokenAdmin(ScopedAdmin):
         self.message_user(request, _("The token %s is revoked.") % token, messages.SUCCESS)
         return redirect(reverse("admin:cameras_token_change", args=[quote(token.pk)]))
 
-    @admin.action(description=_("Revoke"), permissions=["change"])
+    @admin.action(description=_("Revoke the tokens"), permissions=["change"])
     def revoke_chosen(self, request: HttpRequest, queryset: models.QuerySet[Token]) -> None:
         ended = sum(self._revoke(request, token) for token in queryset)
         self.message_user(request, ngettext("%d token revoked.", "%d tokens revoked.", ended) % ended)

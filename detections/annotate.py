@@ -61,14 +61,16 @@ def annotated(jpeg: bytes, size_wh: Size | None, marks: Sequence[Mark], caption:
     return images.encode_jpeg(canvas, QUALITY)
 
 
-def plate(size_wh: Size, title: str, line: str) -> bytes:
+def plate(size_wh: Size, title: str, *lines: str) -> bytes:
     """What is shown instead of a picture that is not there, as JPEG."""
     width, height = size_wh
     canvas = np.full((height, width, 3), PLATE, np.uint8)
     large, small = max(SMALLEST_TEXT + 2, height // 18), max(SMALLEST_TEXT, height // 28)
     room = width - 2 * max(4, width // 24)
-    rows = [(title, _shrunk(title, large, room), TITLE), (line, _shrunk(line, small, room), QUIET)]
-    top = (height - sum(lettering.height(px) for _text, px, _colour in rows) - small // 2) // 2
+    rows = [(title, _shrunk(title, large, room), TITLE)]
+    rows += [(line, _shrunk(line, small, room), QUIET) for line in lines if line]
+    gaps = small // 2 * (len(rows) - 1)
+    top = (height - sum(lettering.height(px) for _text, px, _colour in rows) - gaps) // 2
     for text, px, colour in rows:
         ink = lettering.mask(lettering.fitted(text, px, room), px)
         _paint(canvas, ink, ((width - ink.shape[1]) // 2, top), colour)

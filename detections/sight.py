@@ -18,7 +18,8 @@ from django.utils.translation import gettext
 
 from cameras import analysis, bell, live
 from cameras.frames import Frame
-from cameras.models import Camera
+from cameras.models import Camera, Kind
+from cameras.pull import problems
 from detections import snapshot
 from detections.marks import USUAL_SIZE, Size
 from detections.scenes import Scene
@@ -26,10 +27,11 @@ from detections.scenes import Scene
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """Shown instead of a picture."""
+    """Shown instead of a picture; the reason is known of a camera whose pictures are fetched."""
 
     title: str
     line: str
+    reason: str = ""
 
 
 Shown: TypeAlias = Scene | Plate
@@ -56,7 +58,7 @@ def look(camera_id: int) -> Look | None:
         is_fresh = frame is not None and time.time() - frame.received_at <= silent_s
         status = snapshot.describe(camera, analysis.look(bell.connection()))
         last_at = max(frame.captured_at if frame else 0.0, status.last_captured_at or 0.0)
-        plate = Plate(camera.name, _absence(last_at, is_enabled=camera.is_enabled))
+        plate = Plate(camera.name, _absence(last_at, is_enabled=camera.is_enabled), _reason(camera))
         return Look(camera.name, silent_s, frame if is_fresh else None, plate)
     finally:
         close_old_connections()
@@ -71,6 +73,13 @@ def _absence(last_at: float, *, is_enabled: bool) -> str:
         return gettext("No picture since %(when)s") % {"when": moment_text(last_at)}
 
 
+def _reason(camera: Camera) -> str:
+    """Without what the source itself says, which is for those who manage it."""
+    standing = problems.read(camera.pk) if camera.is_enabled and camera.kind == Kind.PULL else None
+    with translation.override(settings.LANGUAGE_CODE):
+        return str(problems.WORDS.get(standing.code, "")) if standing else ""
+
+
 def moment_text(at: float) -> str:
     return f"{datetime.fromtimestamp(at, settings.PICTURE_ZONE):%Y-%m-%d %H:%M:%S %Z}"
 
@@ -80,6 +89,6 @@ def draw(shown: Shown, size_wh: Size | None) -> bytes:
     from detections import annotate  # Loads the vision libraries, which the web process has by its first frame.
 
     if isinstance(shown, Plate):
-        return annotate.plate(size_wh or USUAL_SIZE, shown.title, shown.line)
+        return annotate.plate(size_wh or USUAL_SIZE, shown.title, shown.line, shown.reason)
     caption = " · ".join(filter(None, [shown.name, moment_text(shown.frame.captured_at)]))
     return annotate.annotated(shown.frame.jpeg, size_wh, shown.marks, caption)

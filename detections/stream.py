@@ -82,7 +82,7 @@ class Viewer:
             seen = 0
             while not self.is_over:
                 self.news.clear()
-                if self.rendering.n == seen:
+                if self.rendering.n == seen or not self.rendering.part:
                     await self.news.wait()
                     continue
                 seen = self.rendering.n
@@ -121,12 +121,19 @@ class Rendering:
         self.part = b""
         self._wanted: Shown | None = None
         self._drawn: Shown | None = None
+        self._epoch = 0
         self._poked = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     def show(self, shown: Shown) -> None:
         self._wanted = shown
         self._poked.set()
+
+    def forget(self) -> None:
+        """Shows nothing of before to anybody any more, what is being drawn included."""
+        self._epoch += 1
+        self._wanted = self._drawn = None
+        self.part = b""
 
     def close(self) -> None:
         self._task.cancel()
@@ -137,14 +144,18 @@ class Rendering:
             await self._poked.wait()
             self._poked.clear()
             wanted = self._wanted
-            assert wanted is not None
+            if wanted is None:
+                continue
             if wanted != self._drawn:  # A plate that stays the same is sent again as it is.
+                epoch = self._epoch
                 try:
                     jpeg = await loop.run_in_executor(pencils(), draw, wanted, self.size_wh)
                 except Exception as error:  # One bad picture must not end the stream of all.
                     logger.warning("camera %d: a picture could not be drawn: %s", self.camera_id, error)
                     continue
                 metrics.DRAWN.labels(self.camera_id).inc()
+                if epoch != self._epoch:
+                    continue
                 self.part, self._drawn = part_of(jpeg), wanted
             self.n += 1
             for viewer in self.viewers:
@@ -242,10 +253,18 @@ class Channel:
     async def _told(self, message: dict[str, Any]) -> None:
         if message["type"] == "camera.frame":
             self._scenes.told(message)
-        elif message["type"] == RIGHTS_CHANGED:  # Also when the camera is called something else now.
-            self._is_changed = True
+        elif message["type"] == RIGHTS_CHANGED:
+            self._forget()
             for viewer in self.viewers:
                 viewer.recheck.set()
+
+    def _forget(self) -> None:
+        """The camera may have another name now, or a mask: pictures from before are let go of."""
+        self._is_changed = True
+        self._scenes.close()
+        self._shown, self._is_paired = None, False
+        for rendering in self.renderings.values():
+            rendering.forget()
 
     def _offered(self, scene: Scene) -> None:
         self._is_paired = True

@@ -20,6 +20,8 @@ from accounts.notices import RIGHTS_CHANGED, camera_group, user_group
 from cameras import images, live
 from cameras.frames import Frame
 from cameras.models import Camera
+from cameras.pull import problems
+from cameras.pull.problems import Standing
 from detections import annotate, scenes, sight, stream
 from detections.stream import Full, Viewer, hub
 from tests.build import STREAM
@@ -207,6 +209,24 @@ async def test_pictures_are_drawn_only_while_somebody_watches(camera_x: Camera, 
     assert drawn(camera_x) == before
 
 
+async def test_what_was_shown_before_a_change_of_the_camera_is_shown_to_nobody_any_more(
+    camera_x: Camera, audience: Audience
+) -> None:
+    publish(camera_x, 1, shade=60)
+    reader = audience.join()
+    await seen(1, reader)
+    publish(camera_x, 2, shade=100, admitted=True)  # It waits for its boxes.
+    live.forget(camera_x.pk)
+    await get_channel_layer().group_send(camera_group(camera_x.pk), {"type": RIGHTS_CHANGED})
+    await asyncio.sleep(0.05)
+    late = audience.join()
+    await asyncio.sleep(0.15)
+    assert late.pictures == []
+    publish(camera_x, 3, shade=140)
+    await seen(1, late)
+    assert (reader.shades, late.shades) == ([60, 140], [140])
+
+
 # --- Silence
 
 
@@ -236,11 +256,16 @@ async def test_a_plate_says_since_when_in_the_sites_language_and_zone(camera_x: 
     found = await sync_to_async(sight.look)(camera_x.pk)
     assert found
     assert (found.newest, found.plate.line) == (None, "No picture since 2023-11-15 07:13:20 KST")
+    await Camera.objects.aupdate(kind="pull", source="rtsp://10.0.0.9/")
+    await sync_to_async(problems.write)(camera_x.pk, Standing("failed", "refused", "10.0.0.9 said no", at))
+    found = await sync_to_async(sight.look)(camera_x.pk)
+    assert found
+    assert found.plate.reason == "The connection is refused: the camera is off, or listens on another port."
     settings.LANGUAGE_CODE = "ko"
     await Camera.objects.aupdate(is_enabled=False)
     found = await sync_to_async(sight.look)(camera_x.pk)
     assert found
-    assert found.plate.line == "꺼짐"
+    assert (found.plate.line, found.plate.reason) == ("꺼짐", "")
 
 
 # --- Sizes
