@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 SILENT_S = 10.0
 STUCK_S = 13.0  # A reader says something oftener: it gives up on a silent source, and waits no longer, before that.
+FOR_EVER_S = 10 * 365 * 86_400.0
+BUSY_EVERY_S = 0.05
 BAD_ENOUGH = 5  # Pictures in a row that are none.
 QUIET_AFTER_S = 5.0  # Of refused pictures, after which decoding less would do.
 
@@ -90,6 +92,7 @@ class Feed:
         self._is_quiet = False
         self._bad = 0
         self.standing = Standing("connecting", "", "", time.time())
+        self._is_kept = False  # As a file, for the pages.
 
     async def run(self) -> None:
         self._stand(self.standing.state)
@@ -124,7 +127,7 @@ class Feed:
                 fault = ("silent", str(error))
             except Crashed as error:
                 if self.standing.state == "ended":
-                    return SILENT_S  # Its file was played to the end; it begins again only where it is asked to.
+                    return FOR_EVER_S  # A file that is to be played once was, and is not begun again.
                 fault = ("crashed", str(error))
             except wire.Broken as error:
                 fault = ("crashed", f"nonsense: {error}")
@@ -188,8 +191,6 @@ class Feed:
             self._is_kept = False
             logger.error("camera %d: its state could not be kept: %s", self.wanted.camera_id, error)
 
-    _is_kept = False
-
     # --- The gate ---
 
     async def _judge_all(self) -> None:
@@ -200,6 +201,9 @@ class Feed:
             frame, self._slot = self._slot, None
             if frame is not None:
                 answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
+                while answer.verdict == "busy" and self._wants_answers:  # Such a source waits, and loses nothing.
+                    await asyncio.sleep(BUSY_EVERY_S)
+                    answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
                 self._done(frame, answer)
 
     def _judge(self, frame: Frame) -> Answer:
