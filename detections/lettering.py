@@ -34,7 +34,7 @@ CUT = "…"
 
 @cache
 def font_file() -> Path | None:
-    found = {path.name: path for folder in FOLDERS for path in Path(folder).expanduser().rglob("*.[ot]t[fc]")}
+    found = {path.name: path for folder in FOLDERS for path in Path(folder).expanduser().rglob("*.?t?")}
     file = next((found[name] for name in FONTS if name in found), None)
     if file is None:
         logger.warning("No font with Hangul was found; install the package fonts-nanum.")

@@ -38,7 +38,8 @@ MOST_VIEWERS = 1_000  # Of one process.
 PLATE_EVERY_S = 3.0  # A silent camera's viewer hears that the line still stands.
 LINGER_S = 5.0  # A camera's frames are followed so long after the last viewer; who asks again soon does not wait.
 START_S = 20.0  # A viewer that was let in and never began to read gives its place back.
-GLIMPSE_S = BOXES_WAIT_S + 0.2
+LOOK_S = 10.0  # For whoever wants a single picture, until it is known whether there is one;
+GLIMPSE_S = BOXES_WAIT_S + 0.2  # and then for a newer one with its boxes.
 THREADS = min(4, os.cpu_count() or 1)
 
 BOUNDARY = "omil-picture"
@@ -176,6 +177,7 @@ class Channel:
         self._name = ""
         self._heard = asyncio.Event()
         self._news = asyncio.Event()
+        self._looked = asyncio.Event()
         self._scenes = Scenes(camera_id, self._offered)
         self._groups = Groups(self._told)
         self._on_end = on_end
@@ -279,6 +281,8 @@ class Channel:
     async def glimpse(self) -> Scene | None:
         """What is shown now; who is the first to ask waits a moment for a frame with its boxes."""
         with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self._looked.wait()
             async with asyncio.timeout(GLIMPSE_S):
                 while not (self._is_paired or isinstance(self._shown, Plate)):
                     self._news.clear()
@@ -295,6 +299,7 @@ class Channel:
             wait_s = seen.silent_s
             if seen.newest and self._shown is None:
                 self._show(Scene(seen.newest, name=self._name))
+        self._looked.set()
         while seen:
             if await self._hears_within(wait_s):
                 if self._is_changed:
