@@ -58,7 +58,8 @@ def newest(camera_id: int) -> Frame | None:
         frame = next(reversed(camera.frames.values()), None) if camera else None
     if frame is None or frame.received_at < time.time() - KEPT_S:
         kept = relay.newest(camera_id)
-        if kept and (frame is None or kept.captured_at > frame.captured_at):
+        # The very same one too: what is held here may have come just before a mask, which the ring's has by now.
+        if kept and (frame is None or kept.captured_at >= frame.captured_at):
             return kept
     return frame
 

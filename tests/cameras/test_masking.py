@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,18 @@ def test_what_cannot_be_read_hides_everything(intake: Intake) -> None:
     assert images.decode_bgr(send(intake, 1).jpeg).max() < 40
     (folders.of(1) / masking.NAME).write_text('{"version": 3, "masks": [[[0, 0], [1, 1], [1, 0], [0, 1]]]}')
     assert masking.read(folders.of(1)) == Masks(3, (EVERYTHING,))
+
+
+def test_of_two_copies_of_one_picture_the_rings_is_shown(intake: Intake) -> None:
+    """What came in just before the mask may still be in memory, where the source then fell silent."""
+    frame = send(intake, 1)
+    masking.write(1, MASKS)
+    intake.flush()
+    live.publish(replace(frame, received_at=time.time() - 10), admitted=True)  # Too late to be forgotten.
+    until_burnt()
+    try:
+        newest = live.newest(1)
+        assert newest
+        assert is_masked(newest.jpeg)
+    finally:
+        live.forget(1)
