@@ -106,7 +106,8 @@ class PerMinute(BaseThrottle):
     def allow_request(self, request: HttpRequest) -> bool:
         minute = int(time.time() // 60)
         if minute != self._minute:
-            self._minute, self._counts = minute, Counter()
+            self._minute = minute
+            self._counts.clear()
         caller: Caller = request.auth  # type: ignore[attr-defined]
         self._counts[caller.key] += 1
         return self._counts[caller.key] <= settings.API_PER_MINUTE

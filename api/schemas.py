@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from api.paging import Slug
 from cameras.coverage import CoverageKind
 from cameras.models import Camera
+from cameras.pull.problems import Standing
 from cameras.status import CameraStatus
 from cameras.status import State as StatusWord
 from detections.models import Visit
@@ -248,6 +249,13 @@ class CoverageOut(Schema):
     minutes: list[MinuteOut]
 
 
+class ProblemOut(Schema):
+    """What is wrong with a source; the code stays the same, the words may change."""
+
+    code: str
+    text: str
+
+
 class CameraStateOut(Schema):
     """How a camera is doing now."""
 
@@ -259,9 +267,10 @@ class CameraStateOut(Schema):
     lag_s: float
     people: int
     last_captured_at: datetime | None
+    problem: ProblemOut | None = Field(description="What is wrong with the address of a camera that is pulled.")
 
     @classmethod
-    def of(cls, camera: Camera, now: CameraStatus) -> CameraStateOut:
+    def of(cls, camera: Camera, now: CameraStatus, source: Standing | None) -> CameraStateOut:
         values = {
             "camera": camera.slug,
             "name": camera.name,
@@ -271,6 +280,7 @@ class CameraStateOut(Schema):
             "lag_s": now.lag_s,
             "people": now.people,
             "last_captured_at": stamp(now.last_captured_at),
+            "problem": ProblemOut(code=source.code, text=source.sentence) if source and source.code else None,
         }
         return cls.model_validate(values)
 
@@ -285,10 +295,12 @@ class AnalysisOut(Schema):
 
 
 class AlarmOut(Schema):
-    """Something that somebody should look after."""
+    """Something that somebody should look after; it goes by itself when it is over."""
 
     code: str
     text: str
+    since: datetime | None
+    cameras: list[str] = Field(description="The names of the cameras concerned.")
 
 
 class StateOut(Schema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,12 @@ from api.paging import Moment, Order, TurnQuery
 from api.problems import Problem, fault
 from api.schemas import AlarmOut, AnalysisOut, CameraStateOut, CoverageOut, MinuteOut, StateOut
 from cameras import analysis, bell
-from cameras.models import Camera, CoverageMinute
+from cameras.alarms import Looked, decide
+from cameras.analysis import AnalysisState
+from cameras.models import Camera, CoverageMinute, Kind
+from cameras.pull import problems
+from cameras.pull.problems import Standing
+from cameras.status import CameraStatus
 from detections import day, snapshot, weights
 from recordings import alarm, storage
 
@@ -73,25 +79,38 @@ def _minutes(camera: Camera, bounds: day.Bounds, now: datetime) -> list[MinuteOu
 
 @router.get("/state", auth=needs(WATCH), response=StateOut, operation_id="getState", url_name="state")
 def get_state(request: Request, turn: TurnQuery) -> Any:
-    """How the site is doing, with a page of the caller's cameras."""
+    """How the site is doing, with a page of the caller's cameras and their alarms."""
     page, cursor = ORDER.page(request.auth.watched(), turn)
     found, detector = analysis.look(bell.connection()), weights.status()
-    return StateOut(
-        version=settings.VERSION,
-        time=datetime.now(UTC),
-        analysis=AnalysisOut(
-            is_down=found.is_down, workers=found.workers, detector=detector.name, is_fallback=detector.is_fallback
-        ),
-        alarms=_alarms(),
-        cameras=[CameraStateOut.of(camera, snapshot.describe(camera, found)) for camera in page],
-        next=cursor,
-    )
-
-
-def _alarms() -> list[AlarmOut]:
-    problem = storage.state().problem
     with override("en"):
-        return [AlarmOut(code=f"storage.{problem}", text=alarm.text())] if problem else []
+        looked = [(camera, *_look(camera, found)) for camera in page]
+        return StateOut(
+            version=settings.VERSION,
+            time=datetime.now(UTC),
+            analysis=AnalysisOut(
+                is_down=found.is_down, workers=found.workers, detector=detector.name, is_fallback=detector.is_fallback
+            ),
+            alarms=[*_alarms_of_storage(), *_alarms_of(looked)],
+            cameras=[CameraStateOut.of(*each) for each in looked],
+            next=cursor,
+        )
+
+
+def _look(camera: Camera, found: AnalysisState) -> tuple[CameraStatus, Standing | None]:
+    return snapshot.describe(camera, found), problems.read(camera.pk) if camera.kind == Kind.PULL else None
+
+
+def _alarms_of_storage() -> list[AlarmOut]:
+    problem = storage.state().problem
+    return [AlarmOut(code=f"storage.{problem}", text=alarm.text(), since=None, cameras=[])] if problem else []
+
+
+def _alarms_of(looked: list[tuple[Camera, CameraStatus, Standing | None]]) -> list[AlarmOut]:
+    cameras = [Looked(camera.name, camera.slug, camera.is_enabled, status, source) for camera, status, source in looked]
+    return [
+        AlarmOut(code=f"camera.{each.code}", text=each.text, since=each.since_at, cameras=list(each.cameras))
+        for each in decide(cameras, now=time.time())
+    ]
 
 
 @router.get(
@@ -104,4 +123,5 @@ def _alarms() -> list[AlarmOut]:
 def get_camera_state(request: Request, slug: str) -> Any:
     """How one camera is doing now."""
     camera = get_object_or_404(request.auth.watched(), slug=slug)
-    return CameraStateOut.of(camera, snapshot.describe(camera, analysis.look(bell.connection())))
+    with override("en"):
+        return CameraStateOut.of(camera, *_look(camera, analysis.look(bell.connection())))

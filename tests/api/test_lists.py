@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Unit, User
 from cameras.models import Camera, CoverageMinute
+from cameras.pull import problems
 from recordings import storage
 from recordings.models import AuditEntry, Recording
 from tests.api.conftest import CLIP, NOW, make_clip, make_visit, program
@@ -218,3 +220,16 @@ def test_an_unknown_id_is_not_found(bob: User, camera_x: Camera) -> None:
     client = program(bob)
     for path in ("visits", "recordings"):
         assert client.get(f"/api/{path}/{uuid4()}").status_code == 404
+
+
+def test_the_state_says_what_is_wrong_with_a_source(bob: User, camera_x: Camera, valkey: str) -> None:
+    Camera.objects.filter(pk=camera_x.pk).update(source="rtsp://guard:hunter2@10.0.0.7/", kind="pull")
+    problems.write(camera_x.pk, problems.Standing("failed", "refused", "port 554", time.time() - 60))
+    client = program(bob, "watch")
+    (state,) = client.get("/api/state").json()["cameras"]
+    assert state == client.get(f"/api/cameras/{camera_x.slug}/state").json()
+    assert (state["state"], state["problem"]["code"]) == ("silent", "refused")
+    assert "port 554" in state["problem"]["text"]
+    (alarm,) = client.get("/api/state").json()["alarms"]
+    assert (alarm["code"], alarm["cameras"]) == ("camera.source", ["Gate X"])
+    assert alarm["since"].endswith("Z")
