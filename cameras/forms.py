@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet, inlineformset_factory
 from django.utils import timezone
@@ -23,6 +24,7 @@ class CameraForm(forms.ModelForm):
     class Meta:
         model = Camera
         fields = ("name", "unit", "source", "is_enabled", "target_fps", "confidence", "visit_gap_s")
+        widgets = {"source": AdminTextInputWidget()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -122,3 +122,10 @@ def test_only_a_few_are_tried_at_once() -> None:
     finally:
         for _each in held:
             trial._places.release()
+
+
+def test_the_address_is_one_line_in_the_form(admin: Client) -> None:
+    page = admin.get("/admin/cameras/camera/add/").content.decode()
+    assert '<input type="text" name="source"' in page
+    assert 'maxlength="500"' in page
+    assert "<textarea" not in page
