@@ -36,8 +36,7 @@ class TokenAdmin(ScopedAdmin):
     """The tokens of a user who manages something; what a token may do never changes, another is made instead."""
 
     form = TokenForm
-    list_display = ["name", "state", "scope", "limits", "created_at", "expires_at", "last_used_at"]
-    list_filter = ["scope"]
+    list_display = ["name", "state", "may", "limits", "last_used_at", "expires_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["name"]
@@ -69,7 +68,28 @@ class TokenAdmin(ScopedAdmin):
             kwargs["queryset"] = Camera.objects.watchable_by(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "cameras":
+            field.widget.can_add_related = False
+        return field
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With one button: a new token's secret must be seen before anything else."""
+        buttons = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**buttons, **(extra_context or {})}
+        )
+        return response
+
     # --- Columns
+
+    @admin.display(description=_("scope"), ordering="scope")
+    def may(self, token: Token) -> str:
+        """In a word: the column is narrow."""
+        return token.get_scope_display().partition(":")[0]
 
     @admin.display(description=_("cameras"))
     def limits(self, token: Token) -> str:
