@@ -233,7 +233,7 @@ async def test_a_reader_that_takes_nothing_is_read_for_no_further(
     bob: User, camera_x: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As omil/server makes it wait: what it has not taken stays in the outbox."""
-    monkeypatch.setattr(stream, "BATCH", 10)
+    monkeypatch.setattr(stream, "CHUNK_BYTES", 1)
     caller = Caller(bob)
     reader = await outside(lambda: stream.Reader({}, caller, frozenset(), frozenset(), 0))
     for number in range(30):
