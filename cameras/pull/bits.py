@@ -9,8 +9,9 @@ from __future__ import annotations
 
 LEARNING = 25  # Pictures before anything is usual.
 ADAPT = 0.02  # How fast what is usual follows, per picture.
-DEVIATIONS, FACTOR, LEAST_BYTES = 5.0, 1.6, 300.0
+DEVIATIONS, FACTOR, LEAST_BYTES = 4.0, 1.4, 100.0
 IN_A_ROW = 2  # One large picture alone is a camera's whim.
+AFTER_KEY = 4  # Pictures that still mend what a key picture has coded coarsely.
 
 
 class Bits:
@@ -21,9 +22,17 @@ class Bits:
         self._spread = 0.0
         self._seen = 0
         self._large = 0
+        self._since_key = 0
+
+    def key(self) -> None:
+        """A key picture came."""
+        self._since_key = 0
 
     def stirs(self, size: int) -> bool:
         """Takes in the size of the next picture that is no key picture."""
+        self._since_key += 1
+        if self._since_key <= AFTER_KEY:
+            return False
         self._seen += 1
         if self._seen <= LEARNING:
             rate = 1 / self._seen

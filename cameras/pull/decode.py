@@ -7,6 +7,7 @@ unless the sizes of the packets say that something stirs.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -28,6 +29,7 @@ from cameras.pull.yuv import Jpegs
 AvPacket: TypeAlias = "PacketOf[VideoStream]"
 
 QUIET_FPS = 1.0  # Every second is to be judged.
+KEY_BY_S = 0.9  # So late in a second a key picture of it is waited for.
 STIR_S = 2.0  # So long the full rate is kept by itself; by then the gate has spoken.
 EARLY = 0.3  # Of the step between two pictures: jitter must not cost one.
 LAG_S, LAGGING_S = 1.5, 2.0  # Behind by so much for so long, a decoder that is too slow goes over to key pictures.
@@ -51,6 +53,7 @@ class Decoding:
         self._bits = Bits()
         self._waiting: list[AvPacket] = []
         self._due_at = 0.0
+        self._key_at = self._group_s = 0.0
         self._stirred_at = self._lagging_since = 0.0
         self._is_started = False
         self._is_skipping = False
@@ -70,18 +73,20 @@ class Decoding:
         assert pts is not None
         assert dts is not None
         at = self._clock.captured_at(pts * self._base, dts * self._base, now)
+        decoded_at = at + (dts - pts) * self._base
         is_key = packet.is_keyframe
         if is_key:
             self._waiting.clear()
+            self._bits.key()
             self._is_started, self._is_skipping = True, False
         elif not self._is_started:
             return
         elif self._is_quiet() and self._bits.stirs(packet.size):
             self._stirred_at = now
-            self._due_at = min(self._due_at, at)
+            self._due_at = min(self._due_at, decoded_at)
         self._look_behind(at, now)
         if not self._is_skipping:
-            yield from self._see(packet, at, now, is_key=is_key)
+            yield from self._see(packet, decoded_at, now, is_key=is_key)
         yield from self._keep(packet, at, dts - pts, is_key=is_key)
 
     def flush(self) -> Iterator[Item]:
@@ -94,28 +99,39 @@ class Decoding:
     def _is_quiet(self) -> bool:
         return self._control.is_quiet
 
-    def _step_s(self, now: float) -> float:
-        fps = self._control.fps
-        if self._is_quiet() and abs(now - self._stirred_at) > STIR_S:
-            fps = min(fps, QUIET_FPS)
-        return 1 / fps
+    def _is_at_rest(self, now: float) -> bool:
+        return self._is_quiet() and abs(now - self._stirred_at) > STIR_S and self._control.fps > QUIET_FPS
 
     def _see(self, packet: AvPacket, at: float, now: float, *, is_key: bool) -> Iterator[Item]:
+        """`at`: when what is decoded with this packet was captured, which may be what another one held."""
         self._waiting.append(packet)
-        step = self._step_s(now)
+        is_at_rest = self._is_at_rest(now)
+        step = 1 / (QUIET_FPS if is_at_rest else self._control.fps)
         if abs(self._due_at - at) > 2 * step:  # A pause, or a clock that was set: nothing is made up for.
             self._due_at = at
-        if not is_key and at < self._due_at - EARLY * step:
+        if is_key:
+            self._group_s, self._key_at = at - self._key_at, at
+        early = 0.0 if is_at_rest else EARLY * step
+        if not is_key and at < self._due_at - early:
             return
         frame = self._decode(is_key=is_key)
         if frame is None:
             return
         shown_at = frame.pts * self._base + self._clock.offset if frame.pts is not None else at
-        if shown_at < self._due_at - EARLY * step:  # Pictures that come in another order than they are shown.
+        if shown_at < self._due_at - early and not (is_key and is_at_rest):  # Which had to be decoded anyway.
             return
         self._due_at = max(self._due_at, shown_at - 0.5 * step) + step
+        if is_at_rest:
+            self._due_at = self._in_next_second(shown_at)
         self.pictured_at = time.monotonic()
         yield Picture(min(shown_at, now), self._jpegs.encode(frame), is_masked=True)
+
+    def _in_next_second(self, shown_at: float) -> float:
+        """Each second of the clock wants a picture: its key picture if it has one, else its first, so that as little as
+        can be has to be decoded before it."""
+        begins = math.floor(shown_at) + 1.0
+        is_key_near = begins <= self._key_at + self._group_s < begins + KEY_BY_S
+        return begins + KEY_BY_S if is_key_near else begins
 
     def _decode(self, *, is_key: bool) -> VideoFrame | None:
         """The newest picture that what has waited gives."""
