@@ -30,8 +30,8 @@ def collect(times: list[float], keys: set[float], form: Form = FORM) -> list[byt
 
 
 def name(first: float, last: float, key: float, n: int = 0, form: Form = FORM) -> Name:
-    us = [START_US + round(at * 1e6) for at in (first, last, key)]
-    return Name(*us, n, form.id)
+    first_us, last_us, key_us = (START_US + round(at * 1e6) for at in (first, last, key))
+    return Name(first_us, last_us, key_us, n, form.id)
 
 
 def test_a_file_holds_a_group_as_it_came() -> None:
