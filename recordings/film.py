@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
@@ -64,6 +64,11 @@ def _form(clip: Path) -> tuple[int, int, bytes]:
         return context.width, context.height, bytes(context.extradata or b"")
 
 
+def _ticks(time: int, track: VideoStream) -> int:
+    assert track.time_base
+    return round(time * track.time_base * TICKS)
+
+
 class _Writer:
     """Puts stretches one behind the other on the film's own time."""
 
@@ -79,37 +84,53 @@ class _Writer:
         track = source.streams.video[0]
         assert track.time_base
         source.seek(int(max(0.0, stretch.start_s) / track.time_base), stream=track, backward=True)
-        begin = first = None
+        first: int | None = None
+        shift = 0
         for packet in source.demux(track):
             if packet.pts is None:
                 continue
             at_s = float(packet.pts * track.time_base)
-            if at_s >= stretch.end_s:
+            # What a camera has encoded may be shown in another order than it is decoded.
+            decoded_s = at_s if packet.dts is None else float(packet.dts * track.time_base)
+            if min(at_s, decoded_s) >= stretch.end_s:
                 break
-            ticks = round(packet.pts * track.time_base * TICKS)
-            if first is None or begin is None:
-                first, begin = ticks, self._next_ticks
-            self._write(packet, track, begin + ticks - first)
-            length = round((packet.duration or 0) * track.time_base * TICKS) or LAST_TICKS
-            self._next_ticks = begin + ticks - first + length
+            ticks = _ticks(packet.pts, track)
+            if first is None:
+                first, shift = ticks, self._next_ticks - ticks
+            if ticks < first:
+                continue
+            self._write(packet, track, shift)
+            length = _ticks(packet.duration or 0, track) or LAST_TICKS
+            self._next_ticks = max(self._next_ticks, ticks + shift + length)
             self.count += 1
             yield at_s
+        self._end(track, shift)
 
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, ticks: int) -> None:
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
+        """`shift`: by so many ticks the stretch's times move."""
         raise NotImplementedError
+
+    def _end(self, track: VideoStream, shift: int) -> None:
+        """Of a stretch."""
 
     def finish(self) -> None:
         """Writes what is still held back."""
 
 
 class _Copy(_Writer):
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, ticks: int) -> None:
+    _dts = -TICKS
+
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
         if self._stream is None:
             self._stream = self._output.add_stream_from_template(track)
+            self._stream.codec_context.codec_tag = track.codec_context.codec_tag
             self._stream.time_base = TIME_BASE
+        pts = _ticks(packet.pts or 0, track) + shift
+        dts = pts if packet.dts is None else _ticks(packet.dts, track) + shift
+        self._dts = max(dts, self._dts + 1)
         packet.stream = self._stream
-        packet.duration = round((packet.duration or 0) * packet.time_base * TICKS)
-        packet.pts = packet.dts = ticks
+        packet.duration = _ticks(packet.duration or 0, track)
+        packet.pts, packet.dts = max(pts, self._dts), self._dts
         packet.time_base = TIME_BASE
         self._output.mux(packet)
 
@@ -120,16 +141,24 @@ class _Encode(_Writer):
     def __init__(self, output: OutputContainer, x264: X264) -> None:
         super().__init__(output, x264)
         self._decoder = Decoder()
-        self._key_ticks = -TICKS
+        self._key_ticks, self._last_ticks = -TICKS, -1
 
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, ticks: int) -> None:
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
+        self._show(packet.decode(), track, shift)
+
+    def _end(self, track: VideoStream, shift: int) -> None:
+        self._show(track.codec_context.decode(None), track, shift)
+
+    def _show(self, frames: Sequence[VideoFrame], track: VideoStream, shift: int) -> None:
         stream = self._stream or self._open(track)
-        for frame in packet.decode():
+        for frame in frames:
+            ticks = max(_ticks(frame.pts or 0, track) + shift, self._last_ticks + 1)
             fitted = self._decoder.fit(frame, stream.codec_context.width, stream.codec_context.height)
             fitted.pts, fitted.time_base = ticks, TIME_BASE
             is_due = ticks - self._key_ticks >= TICKS or ticks == 0
             fitted.pict_type = PictureType.I if is_due else PictureType.NONE
             self._key_ticks = ticks if is_due else self._key_ticks
+            self._last_ticks = ticks
             self._output.mux(stream.encode(fitted))
 
     def _open(self, track: VideoStream) -> VideoStream:

@@ -22,7 +22,8 @@ from cameras.pull.source import Packets, Picture
 from cameras.pull.source import Settings as ForReader
 from cameras.ring import Ring
 from cameras.spool import Spool
-from recordings import bell, copy_parts, encode, footage, jobs, moov, poster, takes
+from recordings import bell, copy_parts, encode, film, footage, jobs, moov, poster, takes
+from recordings.film import Stretch
 from recordings.models import Recording, Seal
 from recordings.parts import Parts
 from recordings.ranges import piece_of
@@ -31,7 +32,7 @@ from tests.build import STREAM
 from tests.cameras.pull import streams
 from tests.cameras.pull.streams import Came
 from tests.recordings.post import Told
-from tests.recordings.takings import concatenate, probe, seconds
+from tests.recordings.takings import FASTEST, concatenate, probe, seconds
 
 pytestmark = pytest.mark.django_db
 START = 1_700_000_000.0
@@ -178,12 +179,12 @@ def from_start(moment: datetime) -> float:
 
 
 @pytest.mark.parametrize(
-    ("film", "codec", "group_s"), [("h264", "h264", 2), ("reordered", "h264", 2), ("h265", "hevc", 2)]
+    ("form", "codec", "group_s"), [("h264", "h264", 2), ("reordered", "h264", 2), ("h265", "hevc", 2)]
 )
 def test_a_clip_is_what_the_camera_sent(
-    gate: Gate, films: dict[str, Path], encoded: list[int], film: str, codec: str, group_s: float
+    gate: Gate, films: dict[str, Path], encoded: list[int], form: str, codec: str, group_s: float
 ) -> None:
-    gate.play(films[film], (9, 20)).encode()
+    gate.play(films[form], (9, 20)).encode()
     (clip,) = gate.clips()
     assert clip.state == Recording.State.READY
     assert encoded == []
@@ -191,9 +192,9 @@ def test_a_clip_is_what_the_camera_sent(
     # Wanted are five seconds before and after; it begins with the key picture before that.
     assert 4 - group_s - 0.1 <= from_start(clip.start) <= 4.1
     assert 24.5 <= from_start(clip.end) <= 25.6
-    fps = 10 if film == "h265" else 25
+    fps = 10 if form == "h265" else 25
     assert clip.frames == pytest.approx((clip.end - clip.start).total_seconds() * fps + 1, abs=1)
-    assert shown(footage.file_of(clip)) < shown(films[film])
+    assert shown(footage.file_of(clip)) < shown(films[form])
     assert len(told["packets"]) > 200
 
 
@@ -275,6 +276,36 @@ def test_a_killed_worker_copies_nothing_twice(
     (clip,) = gate.clips()
     assert_plays(clip)
     assert clip.frames == pytest.approx((clip.end - clip.start).total_seconds() * 25 + 1, abs=1)
+
+
+@pytest.mark.parametrize(("form", "codec"), [("reordered", "h264"), ("h265", "hevc")])
+def test_a_stretch_of_it_can_be_taken_away(
+    gate: Gate, films: dict[str, Path], tmp_path: Path, form: str, codec: str
+) -> None:
+    gate.play(films[form], (9, 20)).encode()
+    (clip,) = gate.clips()
+    stretches = [Stretch(footage.file_of(clip), 5, 9), Stretch(footage.file_of(clip), 12, 15)]
+    film.join(stretches, tmp_path / "film.mp4", FASTEST, lambda _done: None)
+    told = probe(tmp_path / "film.mp4")
+    assert told["streams"][0]["codec_name"] == codec
+    assert told["streams"][0]["codec_tag_string"] == {"h264": "avc1", "hevc": "hvc1"}[codec]
+    dts = [float(packet["dts_time"]) for packet in told["packets"]]
+    assert dts == sorted(set(dts))
+    assert 7 <= float(told["format"]["duration"]) <= 11.5
+    assert shown(tmp_path / "film.mp4") <= shown(films[form])
+
+
+def test_stretches_of_different_forms_become_one_film(gate: Gate, films: dict[str, Path], tmp_path: Path) -> None:
+    gate.play(films["reordered"], (9, 20)).encode()
+    gate.ends()
+    gate.play(films["h265"], (9, 20)).encode()
+    first, second = [footage.file_of(clip) for clip in gate.clips()]
+    film.join([Stretch(first, 5, 9), Stretch(second, 5, 9)], tmp_path / "film.mp4", FASTEST, lambda _done: None)
+    told = probe(tmp_path / "film.mp4")
+    times = seconds(told)
+    assert times == sorted(times)
+    assert 8 <= times[-1] <= 13
+    assert len(times) >= 4 * 25 + 4 * 10
 
 
 # --- What cannot be copied ---
