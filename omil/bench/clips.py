@@ -45,18 +45,18 @@ def stays(size_wh: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Shot]:
     return read(numbers, size_wh)
 
 
-def long_stay() -> list[Shot]:
+def long_stay(size_wh: tuple[int, int] = (WIDTH, HEIGHT), *, step: int = STEP) -> list[Shot]:
     """The longest of the visits, a person in every picture."""
     first, last = max(_intervals(), key=lambda interval: interval[1] - interval[0])
-    return read(range(first + 2 * MARGIN, last - 2 * MARGIN, STEP))
+    return read(range(first + 2 * MARGIN, last - 2 * MARGIN, step), size_wh)
 
 
-def empty_room() -> list[Shot]:
+def empty_room(size_wh: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Shot]:
     """The clip's longest stretch without anybody, every frame of it."""
     edges = [-EMPTY_AFTER, *(edge for interval in _intervals() for edge in interval)]
     stretches = [(left + EMPTY_AFTER, entered - MARGIN) for left, entered in zip(edges[::2], edges[1::2], strict=False)]
     first, last = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
-    return read(range(first, last))
+    return read(range(first, last), size_wh)
 
 
 def there_and_back(shots: list[Shot]) -> list[Shot]:

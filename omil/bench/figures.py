@@ -31,6 +31,9 @@ AIMS = (
     Aim("recording.cpu_ratio", most=1.3),
     Aim("recording.picture_writes", most=1.1),
     Aim("recording.clip_writes", most=2.2),
+    Aim("pull.quiet_ratio", most=0.2),
+    Aim("pull.busy_ratio", most=0.5),
+    Aim("record_copy.cpu_ratio", most=0.05),
 )
 
 
