@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 HEARTBEAT_S = 15.0
-BATCH = 50  # Read at once.
+BATCH = 100  # Read at once.
 CHUNK_BYTES = 16_384  # Sent at once, or a little more: what a reader that takes nothing costs.
 MOST_STREAMS = 200  # Of this process; each holds a socket and next to nothing else.
 MOST_OF_ONE = 10  # Of one user.
@@ -187,7 +187,8 @@ async def told(reader: Reader) -> AsyncGenerator[bytes, None]:
     if not reader.is_following:
         newest = await in_thread(head)
         while events := await in_thread(reader.next, newest):
-            yield _chunk(reader, events)
+            for chunk in _chunks(reader, events):
+                yield chunk
         return
     feed().enter(reader.user_id)
     try:
@@ -197,15 +198,15 @@ async def told(reader: Reader) -> AsyncGenerator[bytes, None]:
         feed().leave(reader.user_id)
 
 
-def _chunk(reader: Reader, events: list[Event]) -> bytes:
-    """As many of these as make a packet or a few; the reader is then that much further."""
+def _chunks(reader: Reader, events: list[Event]) -> Iterator[bytes]:
+    """As many at once as make a packet or a few; with each chunk the reader is so much further."""
     blocks: list[bytes] = []
     for event in events:
         blocks.append(_written(event.type, body_of(event), str(event.key)))
-        reader.seq = event.seq
-        if sum(map(len, blocks)) >= CHUNK_BYTES:
-            break
-    return b"".join(blocks)
+        if event is events[-1] or sum(map(len, blocks)) >= CHUNK_BYTES:
+            reader.seq = event.seq
+            yield b"".join(blocks)
+            blocks = []
 
 
 async def _follow(reader: Reader) -> AsyncIterator[bytes]:
@@ -223,9 +224,11 @@ async def _follow(reader: Reader) -> AsyncIterator[bytes]:
             logger.warning("user %d: events could not be read: %s", reader.user_id, error)
             await asyncio.sleep(LOOK_S)
             continue
-        if events:
-            yield _chunk(reader, events)
+        for chunk in _chunks(reader, events):
+            yield chunk
             sent_at = time.monotonic()
+            if sent_at - proved_at >= settings.SOCKET_RECHECK_S:
+                break  # A slow reader, whose rights may have gone meanwhile; the rest is looked up again.
         if time.monotonic() - sent_at >= HEARTBEAT_S:
             sent_at = time.monotonic()
             yield b": \n\n"

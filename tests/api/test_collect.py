@@ -16,11 +16,12 @@ from accounts.models import Membership, User
 from api import collect
 from api.models import Delivery, Event, Watermark, Webhook
 from api.watch import Watch
+from api.zones import Zones
 from cameras import folders
 from cameras.entries import Kind
-from cameras.models import Camera
+from cameras.models import Camera, Zone
 from cameras.spool import Spool
-from detections.models import Visit
+from detections.models import Visit, ZoneEvent
 from recordings.models import Recording
 from tests.api.conftest import make_clip, make_visit
 
@@ -174,3 +175,19 @@ def test_a_problem_of_an_address_is_told_once(camera_x: Camera, valkey: str) -> 
         collect.store(watch.look(START), timezone.now())
     event = Event.objects.get()
     assert (event.type, event.data["code"], event.data["detail"]) == ("camera.problem", "refused", "port 554")
+
+
+def test_what_happens_in_zones_is_told_once(camera_x: Camera) -> None:
+    visit = make_visit(camera_x, **at(100))
+    line = Zone.objects.create(camera=camera_x, name="Barrier", kind="line", points=[[0, 0], [1, 1]])
+    zones = Zones()
+    for number, kind in enumerate(("crossed", "crossed", "entered", "loitered")):
+        moment = START + timedelta(minutes=100, seconds=number)
+        direction = "out" if kind == "crossed" else ""
+        ZoneEvent.objects.create(camera=camera_x, zone=line, visit=visit, kind=kind, direction=direction, at=moment)
+    ZoneEvent.objects.create(camera=camera_x, zone=line, visit=visit, kind="crossed", at=START - timedelta(hours=1))
+    for found in (zones, zones, Zones()):  # Again, and in another process.
+        collect.store(found.look(START), timezone.now())
+    told = list(Event.objects.order_by("seq"))
+    assert [event.type for event in told] == ["zone.crossed", "zone.crossed", "zone.entered", "zone.loitered"]
+    assert told[0].data == {"zone": "Barrier", "kind": "crossed", "direction": "out", "visit": str(visit.pk)}
