@@ -58,6 +58,8 @@ TABLE = {
     # A link is its own proof, whoever opens it.
     "enrol X":        (200,) * 7,
     "enrol nobody":   (404,) * 7,
+    # Empty for whoever watches no camera.
+    "alarms":         (200, 200, 200, 200, 200, SIGN_IN, SIGN_IN),
 }  # fmt: skip
 
 
@@ -72,6 +74,7 @@ def addresses(camera_x: Camera, camera_y: Camera, unit_x: Unit) -> dict[str, str
         "list": LIST,
         "enrol X": link_of(camera_x),
         "enrol nobody": "/enrol/nothing/",
+        "alarms": "/alarms/",
     }
 
 

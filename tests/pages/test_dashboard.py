@@ -20,7 +20,7 @@ VISIT = "5e9d4a1c-0000-4000-8000-000000000001"
 @pytest.fixture
 def live(visit_page: VisitPage) -> Iterator[Live]:
     """The dashboard with its line open."""
-    live = visit_page("/")
+    live = visit_page("/", "/alarms/")
     live.open()
     yield live
     assert live.problems == []
@@ -232,7 +232,7 @@ def test_a_broken_picture_does_not_stop_the_next(live: Live) -> None:
 
 def test_arrows_lead_from_tile_to_tile_and_enter_to_its_day(visit_page: VisitPage, camera_x: Camera) -> None:
     Camera.objects.create(name="Gate Z", unit=camera_x.unit)
-    live = visit_page("/", "/cameras/gate-z/")
+    live = visit_page("/", "/cameras/gate-z/", "/alarms/")
     live.open()
     live.page.keyboard.press("ArrowRight")
     live.page.keyboard.press("ArrowRight")
