@@ -84,6 +84,14 @@ def frame_times(recording: Recording) -> list[float]:
         return []
 
 
+def is_h265(recording: Recording) -> bool:
+    """Whether it is kept as its camera sends it and not every browser plays that."""
+    try:
+        return moov.codec(pieces_of(recording)) in {"hvc1", "hev1"}
+    except (FileNotFoundError, moov.UnreadableError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Stay:
     """A visit as the clip shows it; `since_s` is where in the clip it begins to be seen."""

@@ -38,6 +38,19 @@ def times(pieces: Iterable[Piece]) -> list[float]:
     return [(time - first) / timescale for time in found]
 
 
+def codec(pieces: Iterable[Piece]) -> str:
+    """As four letters: "avc1" is H.264, "hvc1" H.265. Raises OSError or UnreadableError."""
+    for path in dict.fromkeys(piece.path for piece in pieces):
+        for name, data in _tables(path):
+            if name == "moov":
+                try:
+                    described = _find(data, _track(data), "minf", "stbl", "stsd")[0]
+                except ValueError as error:
+                    raise UnreadableError(f"{path}: {error}") from error
+                return data[described + 12 : described + 16].decode("latin-1")
+    raise UnreadableError("There is no track of pictures.")
+
+
 def _tables(path: Path) -> Iterator[tuple[str, bytes]]:
     """Each moov and moof, without its header."""
     with path.open("rb") as file:

@@ -127,6 +127,7 @@ def recording(request: HttpRequest, id_: UUID) -> HttpResponse:
     context = {
         "recording": found,
         "film": footage.film(found),
+        "is_h265": footage.is_h265(found),
         "stays": stays,
         "older": same_camera.filter(place.behind()).first(),
         "newer": same_camera.exclude(place.behind()).exclude(pk=found.pk).last(),

@@ -196,6 +196,7 @@ def test_a_clip_is_what_the_camera_sent(
     assert clip.frames == pytest.approx((clip.end - clip.start).total_seconds() * fps + 1, abs=1)
     assert shown(footage.file_of(clip)) < shown(films[form])
     assert len(told["packets"]) > 200
+    assert footage.is_h265(clip) is (codec == "hevc")
 
 
 def shown(film: Path) -> set[str]:
