@@ -1,6 +1,6 @@
 """A camera that ffmpeg plays as MJPEG is pulled by the whole product: the visits and clips are those of a browser's.
 
-The first half of the clip is played once, in real time; `--whole-clip` plays all of it.
+The clip's first two people come once, in real time; `--whole-clip` plays all of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.product import Product, free_port
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
-HALF_S = 72.0
+FIRST_TWO_S = 47.0
 EDGE_S = 1.0
 FPS = 5
 
@@ -55,7 +55,7 @@ def pulled(
 ) -> Iterator[Pulled]:
     video = test_data / "videos" / "one-by-one-person-detection.mp4"
     about = json.loads(video.with_suffix(".presence.json").read_text())
-    length_s = about["frames"] / about["fps"] if request.config.getoption("whole_clip") else HALF_S
+    length_s = about["frames"] / about["fps"] if request.config.getoption("whole_clip") else FIRST_TWO_S
     truth = [(first / about["fps"], last / about["fps"]) for first, last in about["visits"]]
     port = free_port()
     env = {"OMIL_MODEL": str(test_data / "weights" / "yolo26n.pt"), "OMIL_PULL_ALLOW": "127.0.0.1"}
@@ -133,7 +133,7 @@ def test_each_person_is_in_a_clip_with_what_was_before_and_after(pulled: Pulled)
 
 def test_the_camera_keeps_the_rate_wanted_without_gaps(pulled: Pulled) -> None:
     times = [entry.captured_at for entry in pulled.entries]
-    assert len(times) == pytest.approx(FPS * pulled.length_s, rel=0.06)
+    assert 0.9 * FPS * pulled.length_s <= len(times) <= 1.06 * FPS * pulled.length_s
     assert max(later - earlier for earlier, later in pairwise(times)) < 1.0
     assert all(entry.received_at - entry.captured_at < 0.5 for entry in pulled.entries)
 
@@ -142,7 +142,9 @@ def test_the_gate_works_as_for_a_browser(pulled: Pulled) -> None:
     def is_empty(at: float) -> bool:
         return 1 < at < pulled.length_s and not any(start - 0.5 <= at <= end + 2 for start, end in pulled.truth)
 
-    empty = [entry for entry in pulled.entries if is_empty(pulled.at(entry.captured_at)) and entry.reason != "sample"]
+    # What analysis, which may be starting still, has not answered is let through in any case.
+    passed = [entry for entry in pulled.entries if entry.reason not in ("sample", "analysis_silent")]
+    empty = [entry for entry in passed if is_empty(pulled.at(entry.captured_at))]
     assert sum(entry.kind is Kind.ADMITTED for entry in empty) <= 0.1 * len(empty)
 
 
