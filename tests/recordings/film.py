@@ -63,6 +63,7 @@ class Film:
         self.camera = camera
         self.now = START
         self.is_analysed = True
+        self.verdict = ""  # Of the last picture.
         self.intake = Intake(camera.pk, Node(self._state, lambda *_args, **_more: None, lambda: None))
         self.recorder = Recorder(now=lambda: self.now)
         self._worked_at = 0.0
@@ -77,6 +78,7 @@ class Film:
         self.now = START + at
         answer = self.intake.receive(Frame(self.camera.pk, STREAM, self._seq, self.now, self.now, jpeg))
         assert answer.verdict in {"admitted", "no_motion", "no_person"}, answer
+        self.verdict = answer.verdict
         if self.is_analysed:
             jobs.drain(self.camera.pk)
         if self.now - self._worked_at >= WORK_S:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from playwright.sync_api import sync_playwright
 from pytest_django import Settings
 
 from cameras import folders, masking, packets, zones
@@ -31,6 +32,7 @@ from recordings.recorder import Recorder
 from tests.build import STREAM
 from tests.cameras.pull import streams
 from tests.cameras.pull.streams import Came
+from tests.flow import webcam
 from tests.recordings.post import Told
 from tests.recordings.takings import FASTEST, concatenate, probe, seconds
 
@@ -277,6 +279,43 @@ def test_a_killed_worker_copies_nothing_twice(
     (clip,) = gate.clips()
     assert_plays(clip)
     assert clip.frames == pytest.approx((clip.end - clip.start).total_seconds() * 25 + 1, abs=1)
+
+
+SEEK = """async ([at, source]) => {
+    const video = document.createElement("video");
+    video.muted = true;
+    video.src = source;
+    document.body.append(video);
+    const heard = (name) => new Promise((done, failed) => {
+        video.addEventListener(name, done, { once: true });
+        video.addEventListener("error", () => failed(new Error(video.error.message)), { once: true });
+    });
+    await heard("loadeddata");
+    video.currentTime = at;
+    await heard("seeked");
+    const there = video.currentTime;
+    await video.play();
+    await heard("ended");
+    return { there, duration: video.duration, width: video.videoWidth, end: video.currentTime };
+}"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("form", ["h264", "reordered"])
+def test_a_browser_seeks_in_it_and_plays_it_to_its_end(gate: Gate, films: dict[str, Path], form: str) -> None:
+    gate.play(films[form], (9, 20)).encode()
+    (clip,) = gate.clips()
+    path, duration = footage.file_of(clip), clip.duration_s
+    with sync_playwright() as playwright:
+        browser = webcam.chromium(playwright)
+        page = browser.new_page()
+        page.goto(path.with_suffix(".jpg").as_uri())  # A page of the same origin as the film.
+        told = page.evaluate(SEEK, [duration - 2.5, path.as_uri()])
+        browser.close()
+    assert told["there"] == pytest.approx(duration - 2.5, abs=0.1)
+    assert told["duration"] == pytest.approx(duration, abs=0.2)
+    assert told["end"] == pytest.approx(told["duration"], abs=0.1)
+    assert told["width"] == 320
 
 
 @pytest.mark.parametrize(("form", "codec"), [("reordered", "h264"), ("h265", "hevc")])

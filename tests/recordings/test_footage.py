@@ -13,14 +13,22 @@ from pytest_django import Settings
 
 from cameras import folders
 from cameras.models import Camera
+from cameras.packet_ring import PacketRing
+from cameras.pull.feed import QUIET_AFTER_S
+from cameras.pull.source import Control, Packets, Picture
 from detections import detector, jobs, turn
 from detections.tracklog import TrackLog
+from recordings import jobs as recording_jobs
+from recordings import takes
 from recordings.models import Recording, RecordingRules
+from tests.cameras.pull import streams
 from tests.clips import stream
 from tests.recordings.film import START, Cached, Film, Kept, jpeg_of
+from tests.recordings.post import Told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 WITHIN_S = 1.0
+GROUP_S = 2.0
 EVERY = 2  # Five pictures a second, as cameras send.
 Spans = list[tuple[float, float]]
 
@@ -83,6 +91,39 @@ def test_six_people_one_after_the_other_are_six_clips(
         assert abs(clip.end - (last + 1)) <= WITHIN_S, kept
     assert [clip.max_people for clip in kept] == [1] * 6
     assert_whole(kept)
+
+
+def test_six_people_in_a_cameras_stream_are_six_clips_copied_from_it(
+    film: Film, test_data: Path, tmp_path: Path, told: Told
+) -> None:
+    """Decoded on demand, as ingest does it: while somebody has been in sight in the last seconds, at the full rate."""
+    RecordingRules.objects.create(camera=film.camera, stop_after_s=2.5, before_s=1, after_s=1)
+    source = test_data / "videos" / "one-by-one-person-detection.mp4"
+    visits = json.loads(source.with_suffix(".presence.json").read_text())["visits"]
+    sent = streams.encode(tmp_path / "sent.mp4", "-i", str(source), group=20)
+    ring = PacketRing(folders.of(film.camera.pk), max_bytes=10**9)
+    control, moved_at, shown = Control(5.0), START, 0
+    for came in streams.played(sent, start=START, control=control):
+        match came.item:
+            case Packets(body=body):
+                ring.put(body)
+            case Picture(captured_at=at, jpeg=jpeg):
+                shown += 1
+                film.show(at - START, jpeg)
+                moved_at = at if film.verdict == "admitted" else moved_at
+                control.is_quiet = at - moved_at > QUIET_AFTER_S
+    film.ends()
+    for folder in takes.folders_of(film.camera.pk):
+        recording_jobs.encode(film.camera.pk, folder.id)
+    clips = list(Recording.objects.order_by("start"))
+    assert [clip.state for clip in clips] == ["ready"] * 6
+    for clip, (first, last) in zip(clips, visits, strict=True):
+        begin, end = clip.start.timestamp() - START, clip.end.timestamp() - START
+        assert -GROUP_S - WITHIN_S <= begin - (first / 10 - 1) <= WITHIN_S  # With the key picture before it.
+        assert abs(end - (last / 10 + 1)) <= WITHIN_S
+        assert abs(clip.frames - (10 * (end - begin) + 1)) <= 1  # All that the camera sent, and not five a second.
+    assert [clip.max_people for clip in clips] == [1] * 6
+    assert shown == pytest.approx(5 * 139.4, abs=5)
 
 
 def test_with_a_long_stop_they_are_one_clip(film: Film, one_by_one: tuple[list[tuple[float, bytes]], Spans]) -> None:
