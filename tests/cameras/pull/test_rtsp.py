@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -16,8 +17,10 @@ import pytest
 import trustme
 
 from cameras import images, packets
-from cameras.pull import rtsp
+from cameras.packet_ring import PacketRing
+from cameras.pull import process, rtsp, wire
 from cameras.pull.source import Connected, Control, Fault, Item, Packets, Picture, Settings
+from cameras.pull.wire import Kind
 from tests.cameras.pull import streams
 from tests.cameras.pull.streams import launch, serving
 
@@ -102,7 +105,7 @@ def test_a_mask_is_burnt_in_before_anything_leaves(films: dict[str, Path]) -> No
 
 def test_the_size_may_change_in_the_middle(films: dict[str, Path]) -> None:
     with serving(launch(films["changing"])) as server:
-        items = read(server.url(), 6)
+        items = read(server.url(), 4.5)
     assert {images.size_of(picture.jpeg) for picture in pictures(items)} == {(320, 240), (640, 480)}
     forms = [packets.unpack(item.body)[0] for item in items if isinstance(item, Packets)]
     assert {(form.width, form.height) for form in forms} == {(320, 240), (640, 480)}
@@ -146,6 +149,39 @@ def test_a_password_is_needed_and_never_told(films: dict[str, Path], capfd: pyte
             read(server.url("watch:secret-7x@").replace("/cam", "/other"), 1)
         assert fault.value.code == "not_found"
     assert "secret" not in "".join(capfd.readouterr())
+
+
+async def test_the_reader_keeps_packets_coming_through_an_outage(films: dict[str, Path], tmp_path: Path) -> None:
+    """The reader as ingest runs it, a process without Django: its packets are kept, and it comes back by itself."""
+    ring = PacketRing(tmp_path / "1", max_bytes=10**8)
+    with serving(launch(films["h264"])) as server:
+        async with asyncio.timeout(40), process.started(settings(server.url())) as reader:
+            first = await collect(reader, ring)
+            server.kill()
+            while (message := await reader.next(10)).kind is not Kind.STATE:
+                pass
+            assert wire.unpack_state(message.body).state == "failed"
+            server.start()
+            began = time.monotonic()
+            second = await collect(reader, ring)
+            assert time.monotonic() - began < 15
+    names = packets.names_in(ring.folder)
+    assert len(names) == first + second
+    assert names[-1].first_us > names[0].last_us
+    form, found = packets.unpack((ring.folder / str(names[0])).read_bytes())
+    assert (form.codec, found[0].is_key) == ("h264", True)
+
+
+async def collect(reader: process.ReaderProcess, ring: PacketRing) -> int:
+    """Until pictures and three groups have come; how many groups those were."""
+    pictured = kept = 0
+    while pictured < 5 or kept < 3:
+        message = await reader.next(10)
+        pictured += message.kind is Kind.FRAME
+        if message.kind is Kind.PACKETS:
+            assert ring.put(message.body)
+            kept += 1
+    return kept
 
 
 # --- Servers that misbehave ---
@@ -299,7 +335,7 @@ def test_reconnecting_leaves_nothing_open(films: dict[str, Path]) -> None:
     with serving(launch(films["h264"])) as server:
         assert pictures(read(server.url(), 0))
         before = process.num_fds(), process.num_threads()
-        for _ in range(5):
+        for _ in range(3):
             assert pictures(read(server.url(), 0))
             with misbehaving(saying("404 Not Found")) as url, pytest.raises(Fault):
                 read(url, 1)
