@@ -1,4 +1,4 @@
-"""Makes the next part of a take by copying the camera's own compressed pictures into a fragmented MP4. Pure.
+"""Makes the next part of a take by copying the camera's own compressed pictures into a fragmented MP4.
 
 Called by jobs.py before it thinks of encoding. A clip begins with the key picture at or before its first picture. Once
 a part had to be encoded (packets were missing, or the camera changed its form) the rest of the take is encoded too.
