@@ -141,6 +141,7 @@ def serve_site() -> None:
         endpoint = f"tcp:port={settings.PORT}:interface=127.0.0.1"
     logger.info("Serving %s", ", ".join(settings.SITE_URLS))
     receiver().finder.start()  # The gate's model loads beside the first pages, not before them.
+    heap.keep_big_apart()
     loaded = threading.Timer(LOADED_S, heap.settle)
     loaded.daemon = True
     loaded.start()

@@ -1,0 +1,37 @@
+"""In a process of its own, for what is set there stays so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import gc, sys
+from cameras import heap
+
+def used():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon"))
+
+heap.settle()
+assert gc.get_freeze_count() > 1_000
+del [bytearray(30_000_000)][:]  # From now on glibc takes all that is smaller from the heap.
+if "apart" in sys.argv:
+    heap.keep_big_apart()
+before = used()
+big, small = [], []
+for _ in range(50):
+    big.append(bytearray(b"x") * 1_000_000)
+    small.append(bytearray(b"x") * 600)  # It keeps the heap from shrinking below it.
+big.clear()
+print(used() - before)
+"""
+
+
+def left_kb(*words: str) -> int:
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def test_big_pieces_go_back_to_the_system() -> None:
+    assert left_kb("apart") < 5_000 < 40_000 < left_kb()
