@@ -15,6 +15,7 @@ FPS = 25
 CLIP_FPS = 10
 CLIP_WH = (768, 432)  # All of the clip's picture.
 GROUP = 50  # Pictures from one key picture to the next: two seconds, as most cameras have it.
+NOISE = "noise=alls=3:allf=t"  # codespell:ignore alls
 LIMIT_S = 300.0
 
 
@@ -34,7 +35,7 @@ def _encode(path: Path, shots: list[Shot], seconds: float) -> Path:
         raise BenchError("There is no ffmpeg program to make a camera's stream with.")
     pictures = islice(cycle(clips.there_and_back(shots)), round(seconds * CLIP_FPS))
     command = [program, "-v", "error", "-y", "-f", "mjpeg", "-framerate", str(CLIP_FPS), "-i", "-", "-an"]
-    command += ["-vf", f"scale=1920:1080:flags=bicubic,fps={FPS},noise=alls=3:allf=t,format=yuv420p"]
+    command += ["-vf", f"scale=1920:1080:flags=bicubic,fps={FPS},{NOISE},format=yuv420p"]
     command += ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "4M", "-maxrate", "5M", "-bufsize", "8M", "-bf", "0"]
     command += ["-x264-params", f"keyint={GROUP}:min-keyint={GROUP}:scenecut=0", str(path)]
     done = subprocess.run(  # noqa: S603 (a fixed program, found on the path)

@@ -14,7 +14,21 @@ from pytest_django import Settings
 
 from cameras import images
 from detections import broadcast
-from omil.bench import clips, figures, gate, ingest, latency, machine, pipeline, recording, report, suite, workplace
+from omil.bench import (
+    clips,
+    figures,
+    gate,
+    ingest,
+    latency,
+    machine,
+    pipeline,
+    pull,
+    record_copy,
+    recording,
+    report,
+    suite,
+    workplace,
+)
 from omil.bench.client import CameraSocket
 from omil.bench.clips import Shot
 from omil.bench.figures import Aim
@@ -167,6 +181,28 @@ def test_only_frames_that_were_kept_count_as_ingested() -> None:
     assert measured["web_cpu_ms_per_frame"] == pytest.approx(5)
 
 
+def round_of_pull(**ours: Any) -> pull.Round:
+    report = {"seconds": 10.0, "cpu_s": 1.0, "packets": 250, "decoded": 100, "analysed": 50, **ours}
+    return {scene: (report, {"seconds": 10.0, "cpu_s": 4.0}) for scene in pull.SCENES}
+
+
+def round_of_record_copy() -> record_copy.Round:
+    return {"cpu_s": 0.1, "finish_cpu_s": 0.05, "size": 400}, {"cpu_s": 4.0, "finish_cpu_s": 1.0, "size": 100}
+
+
+def test_a_pulled_camera_is_measured_per_second_of_its_stream() -> None:
+    measured = pull.figures([round_of_pull()])
+    assert (measured["quiet_ratio"], measured["cpu_per_camera_busy"]) == (0.25, 0.1)
+    assert (measured["decoded_share_quiet"], measured["analysed_per_s_busy"]) == (0.4, 5)
+    with pytest.raises(BenchError, match="analysed"):
+        pull.figures([round_of_pull(analysed=0)])
+
+
+def test_a_copied_clip_is_measured_beside_an_encoded_one() -> None:
+    measured = record_copy.figures([round_of_record_copy()])
+    assert (measured["cpu_ratio"], measured["cpu_ms_per_s"], measured["size_ratio"]) == (0.025, 2.5, 4)
+
+
 # --- The report ---
 
 
@@ -187,6 +223,8 @@ def test_every_aim_is_of_a_figure_that_is_measured() -> None:
     keys |= {f"latency.{name}" for name in latency.figures([round_of_latency(10, 0.03)])}
     keys |= {f"gate.{name}" for name in gate.figures([round_of_gate(1)])}
     keys |= {f"recording.{name}" for name in recording.figures([round_of_recording()])}
+    keys |= {f"pull.{name}" for name in pull.figures([round_of_pull()])}
+    keys |= {f"record_copy.{name}" for name in record_copy.figures([round_of_record_copy()])}
     assert {aim.key for aim in figures.AIMS} <= keys
 
 

@@ -21,6 +21,7 @@ from cameras.pull.source import Control, Item, Settings
 
 SERVER = Path(__file__).with_name("gst_server.py")
 LIBRARIES = {"h264": "libx264", "h265": "libx265"}
+NOISE = "noise=alls=4:allf=t"  # codespell:ignore alls
 DELAY_S = 0.05  # From a picture's time to its arrival.
 
 
@@ -52,7 +53,7 @@ def pattern(size: str = "320x240", fps: int = 25) -> tuple[str, ...]:
 def still(size: str = "320x240", fps: int = 25) -> tuple[str, ...]:
     """A room in which nothing moves, seen by a sensor with noise; after ten seconds a square goes through it."""
     moving = "drawbox=x='mod(t*80\\,320)':y=60:w=60:h=120:color=white:t=fill:enable='gte(t,10)'"
-    return "-f", "lavfi", "-i", f"smptebars=size={size}:rate={fps},noise=alls=4:allf=t,{moving}"
+    return "-f", "lavfi", "-i", f"smptebars=size={size}:rate={fps},{NOISE},{moving}"
 
 
 # --- Scripted time ---
