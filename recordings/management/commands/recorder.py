@@ -20,5 +20,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
         heap.settle()
+        heap.keep_big_apart()
         self.stdout.write("recorder ready")
         recorder.run(stop)
