@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 SCRIPT = """
-import gc, sys
+import gc, sys, time
 from cameras import heap
 
 def used():
@@ -18,12 +18,16 @@ assert gc.get_freeze_count() > 1_000
 del [bytearray(30_000_000)][:]  # From now on glibc takes all that is smaller from the heap.
 if "apart" in sys.argv:
     heap.keep_big_apart()
+if "back" in sys.argv:
+    heap.GIVE_BACK_S = 0.1
+    heap.give_back()
 before = used()
 big, small = [], []
 for _ in range(50):
     big.append(bytearray(b"x") * 1_000_000)
     small.append(bytearray(b"x") * 600)  # It keeps the heap from shrinking below it.
 big.clear()
+time.sleep(0.5)
 print(used() - before)
 """
 
@@ -35,3 +39,4 @@ def left_kb(*words: str) -> int:
 
 def test_big_pieces_go_back_to_the_system() -> None:
     assert left_kb("apart") < 5_000 < 40_000 < left_kb()
+    assert left_kb("back") < 5_000

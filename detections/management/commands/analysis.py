@@ -19,6 +19,7 @@ class Command(BaseCommand):
         detector = get_detector()
         self.stdout.write(f"analysis ready: {detector.name}")
         heap.settle()
+        heap.give_back()
         worker().heartbeat.start()
         try:
             serve()

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         heartbeat = Heartbeat(settings.RUN_DIR / worker.FOLDER)
         heap.settle()
+        heap.give_back()
         heap.keep_big_apart()
         heartbeat.start()
         self.stdout.write("media ready")

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
         heap.settle()
+        heap.give_back()
         heap.keep_big_apart()
         self.stdout.write("recorder ready")
         recorder.run(stop)
