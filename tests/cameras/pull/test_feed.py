@@ -215,6 +215,9 @@ def flood(it: Connection) -> None:
         it.stopping.wait(max(0.0, sent / 12_500_000 - (time.monotonic() - began_at)))
 
 
+WATCHED_S = 4.0
+STALLED = 4  # Pictures that a machine which runs other tests as well may swallow.
+
 FAULTS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "silent": (silent, "silent"),
     "half a picture": (half, "silent"),
@@ -237,12 +240,13 @@ async def neighbours(pulled: Pulled, bad: Camera) -> AsyncIterator[None]:
         await pulled.until(lambda: len(pulled.of(2)) > 3 and len(pulled.of(3)) > 3)
         began_at = time.time()
         yield
+        await asyncio.sleep(max(0.0, began_at + WATCHED_S - time.time()))  # Long enough for a rate.
         ended_at = time.time()
         for number in (2, 3):
             times = [began_at, *(frame.received_at for frame in pulled.of(number, began_at)), ended_at]
             gaps = [later - earlier for earlier, later in pairwise(times)]
             assert max(gaps) < 1.0, f"camera {number}"
-            assert len(times) - 2 >= 0.95 * FPS * (ended_at - began_at) - 1, f"camera {number}"
+            assert len(times) - 2 >= 0.95 * FPS * (ended_at - began_at) - STALLED, f"camera {number}"
 
 
 @pytest.mark.parametrize("name", FAULTS)
