@@ -40,6 +40,8 @@ def validate_source(source: str) -> None:
         is_whole = False
     if not is_whole:
         raise ValidationError(_("This address names no host, or a port that does not exist."), code="host")
+    if "#" in source:
+        raise ValidationError(_("A camera's address has no part after “#”."), code="fragment")
     if parts.path.lower().endswith(".m3u8"):
         raise ValidationError(_("HLS cannot be read yet: give the camera's RTSP or MJPEG address."), code="hls")
 

@@ -1,4 +1,4 @@
-"""Sources over RTSP: H.264 and H.265, and what else FFmpeg decodes, over TCP unless the address ends in `#udp`. Pure.
+"""Sources over RTSP: H.264 and H.265, and what else FFmpeg decodes, over TCP. Pure.
 
 FFmpeg is given a checked address (rtsp_probe) and may use no other protocol; where the camera sends it elsewhere all
 the same, that is seen before anything is read.
@@ -40,7 +40,7 @@ def read(settings: Settings, control: Control) -> Iterator[Item]:
     with rtsp_probe.answering(settings) as (address, url):
         container = _open(url, settings)
     with closing(container):
-        if "#udp" not in settings.source and (others := peers() - {address}):
+        if others := peers() - {address}:
             raise Fault("address_not_allowed", f"sent on to {min(map(str, others))}")
         stream = _stream(container, settings)
         yield Connected(_words_for(stream))
@@ -50,8 +50,8 @@ def read(settings: Settings, control: Control) -> Iterator[Item]:
 
 def _open(url: str, settings: Settings) -> InputContainer:
     options = {
-        "rtsp_transport": "udp" if settings.source.endswith("#udp") else "tcp",
-        "protocol_whitelist": "rtsp,rtp,tcp,tls" + (",udp" if settings.source.endswith("#udp") else ""),
+        "rtsp_transport": "tcp",
+        "protocol_whitelist": "rtsp,rtp,tcp,tls",
         "allowed_media_types": "video",
         "timeout": str(round(settings.silent_s * 1e6)),
         # The description says all there is to know: nothing need be decoded before the first picture is wanted.
