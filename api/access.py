@@ -32,6 +32,9 @@ class Caller:
         return self._narrowed(Camera.objects.watchable_by(self.user))
 
     def managed(self) -> CameraQuerySet:
+        """None with a token that is not for managing, whatever its user may do."""
+        if self.grant and not self.grant.includes(MANAGE):
+            return Camera.objects.none()
         return self._narrowed(Camera.objects.manageable_by(self.user))
 
     def units(self) -> list[Unit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.shortcuts import get_object_or_404
@@ -47,6 +48,7 @@ def create_camera(request: Request, body: CameraIn) -> Any:
     _check_source(given["source"])
     camera = Camera(unit=unit, **given)
     _store(camera)
+    _note(request, camera, ADDITION, "Made over the API.")
     return Status(201, CameraOut.of(camera, is_managed=True))
 
 
@@ -81,6 +83,7 @@ def change_camera(request: Request, slug: str, body: CameraChange) -> Any:
         setattr(camera, name, value)
     if changes:
         _store(camera)
+        _note(request, camera, CHANGE, f"Changed over the API: {', '.join(sorted(changes))}.")
     return CameraOut.of(camera, is_managed=True)
 
 
@@ -96,6 +99,7 @@ def delete_camera(request: Request, slug: str) -> Any:
     camera = _managed(request, slug)
     if Recording.objects.filter(camera=camera, is_kept=True).exists():
         raise Refusal(409, "Some of its recordings are kept.")
+    _note(request, camera, DELETION, "Removed over the API.")
     camera.delete()
     return Status(204, None)
 
@@ -113,7 +117,15 @@ def enrol_camera(request: Request, slug: str) -> Any:
     if camera.kind != Kind.BROWSER:
         raise Refusal(409, "This camera is pulled from its address.")
     link = enrolment.create(camera, by=request.auth.user)
+    _note(request, camera, CHANGE, "Made an enrolment link over the API.")
     return Status(201, EnrolmentOut(url=link.url, expires_at=link.expires_at))
+
+
+def _note(request: Request, camera: Camera, flag: int, message: str) -> None:
+    """In the history that the admin keeps of the camera."""
+    if request.auth.grant:
+        message = f"{message} Access token {request.auth.grant.token_id}."
+    LogEntry.objects.log_actions(request.auth.user.pk, [camera], flag, change_message=message, single_object=True)
 
 
 def _managed(request: Request, slug: str) -> Camera:

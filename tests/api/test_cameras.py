@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import Unit, User
-from cameras.models import Camera
+from cameras import tokens
+from cameras.models import Camera, Token
 from tests.api.conftest import make_clip, program
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +110,29 @@ def test_an_enrolment_link_is_made_for_a_browser_only(manager: Client, camera_x:
     assert "/enrol/" in made.json()["url"]
     Camera.objects.filter(pk=camera_x.pk).update(source="rtsp://10.0.0.7/", kind="pull")
     assert manager.post(f"/api/cameras/{camera_x.slug}/enrolment").status_code == 409
+
+
+def test_what_is_done_stands_in_the_cameras_history(manager: Client, alice: User, unit_x: Unit) -> None:
+    made = manager.post("/api/cameras", {"name": "Yard", "unit": unit_x.slug}, content_type="application/json").json()
+    address = f"/api/cameras/{made['slug']}"
+    manager.patch(address, {"name": "Yard 2", "target_fps": 3}, content_type="application/json")
+    manager.post(f"{address}/enrolment")
+    manager.delete(address)
+    told = list(LogEntry.objects.order_by("pk").values_list("user", "object_repr", "change_message"))
+    by = f" Access token {Token.objects.get().pk}."
+    assert [(user, name, message.removesuffix(by)) for user, name, message in told if message.endswith(by)] == [
+        (alice.pk, "Yard", "Made over the API."),
+        (alice.pk, "Yard 2", "Changed over the API: name, target_fps."),
+        (alice.pk, "Yard 2", "Made an enrolment link over the API."),
+        (alice.pk, "Yard 2", "Removed over the API."),
+    ]
+
+
+def test_a_token_for_watching_is_shown_no_address(client: Client, alice: User, unit_x: Unit) -> None:
+    Camera.objects.create(name="Yard", unit=unit_x, source="http://10.0.0.9/t0ken/stream")
+    shown = []
+    for scope in (Token.Scope.WATCH, Token.Scope.READ, Token.Scope.MANAGE):
+        _token, secret = tokens.issue(alice, "program", scope)
+        answer = client.get("/api/cameras", headers={"authorization": f"Bearer {secret}"}).json()
+        shown.append([item["source"] for item in answer["items"] if item["slug"] == "yard"])
+    assert shown == [[None], [None], ["http://10.0.0.9/t0ken/stream"]]
