@@ -85,12 +85,21 @@ def asked_size(request: HttpRequest, otherwise: Size | None = None) -> Size | No
     """From width and height in the query; without both `otherwise`. Raises BadSize."""
     if not {"width", "height"} & set(request.GET):
         return otherwise
-    width = _asked_side(request, "width", USUAL_SIZE[0])
-    return width, _asked_side(request, "height", USUAL_SIZE[1])
+    usual_w, usual_h = USUAL_SIZE
+    if "height" not in request.GET:
+        width = _asked_side(request, "width")
+        return width, _nearest(width * usual_h / usual_w)
+    height = _asked_side(request, "height")
+    return _asked_side(request, "width") if "width" in request.GET else _nearest(height * usual_w / usual_h), height
 
 
-def _asked_side(request: HttpRequest, name: str, usual: int) -> int:
-    raw = request.GET.get(name, str(usual))
+def _nearest(side_px: float) -> int:
+    """A side that is allowed."""
+    return min(max(round(side_px / STEP_PX) * STEP_PX, LEAST_PX), MOST_PX)
+
+
+def _asked_side(request: HttpRequest, name: str) -> int:
+    raw = request.GET[name]
     if not (raw.isascii() and raw.isdecimal() and len(raw) <= 5 and is_size(int(raw), int(raw))):
         text = _("%(name)s must be a multiple of %(step)d from %(least)d to %(most)d, not “%(given)s”.")
         given = raw[:20]
