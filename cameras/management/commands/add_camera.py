@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--unit", default=DEFAULT_UNIT, help="its unit, made if there is none of this name (%(default)s)"
         )
-        parser.add_argument("--source", default="", help="rtsp://, rtsps://, http:// or https:// address to pull from")
+        parser.add_argument(
+            "--source", default="", help="pulled from: rtsp://…, rtsps://…, http://…, https://…, file:NAME, device:N"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,8 +41,6 @@ class Command(BaseCommand):
             "enrolment_url": link.url if link else None,
             "expires_at": link.expires_at.isoformat(timespec="seconds") if link else None,
         }
-        if camera.kind == Kind.PULL:
-            self.stderr.write("The address is kept, but this version does not pull pictures from it yet.")
         if options["json"]:
             self.stdout.write(json.dumps(told, ensure_ascii=False))
             return
