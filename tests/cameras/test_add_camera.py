@@ -78,7 +78,7 @@ def test_the_same_name_in_another_unit_is_another_camera() -> None:
         (["x" * 81], "name: Ensure this value has at most 80 characters"),
         (["New", "--unit", " "], "The unit cannot be made. name: This field cannot be blank."),
         (["New", "--unit", "U", "--source", "file:///etc/passwd"], "A file is given by its name below the folder"),
-            (["New", "--unit", "U", "--source", "ftp://10.0.0.9/"], "begins with rtsp://, rtsps://, http://, https://"),
+        (["New", "--unit", "U", "--source", "ftp://10.0.0.9/"], "begins with rtsp://, rtsps://, http://, https://"),
         (["New", "--unit", "U", "--source", "/dev/video0"], "begins with rtsp://"),
     ],
 )
