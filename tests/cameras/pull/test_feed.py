@@ -249,6 +249,7 @@ async def neighbours(pulled: Pulled, bad: Camera) -> AsyncIterator[None]:
             assert len(times) - 2 >= 0.95 * FPS * (ended_at - began_at) - STALLED, f"camera {number}"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_bad_camera_says_what_is_wrong_is_back_soon_and_touches_no_neighbour(pulled: Pulled, name: str) -> None:
     handler, code = FAULTS[name]
@@ -269,6 +270,7 @@ async def test_a_bad_camera_says_what_is_wrong_is_back_soon_and_touches_no_neigh
             assert pulled.standing(1).state == "pictures"
 
 
+@pytest.mark.alone
 async def test_a_server_that_is_killed_and_comes_back(pulled: Pulled) -> None:
     with camera(lambda it: it.play(PICTURES)) as bad:
         async with neighbours(pulled, bad):
