@@ -59,7 +59,7 @@ def newest(camera_id: int) -> Frame | None:
     if frame is None or frame.received_at < time.time() - KEPT_S:
         kept = relay.newest(camera_id)
         # The very same one too: what is held here may have come just before a mask, which the ring's has by now.
-        if kept and (frame is None or kept.captured_at >= frame.captured_at):
+        if kept and (frame is None or kept.captured_at >= round(frame.captured_at, 6)):  # As in the ring's names.
             return kept
     return frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -50,9 +51,9 @@ def intake(node: Node) -> Intake:
     return node.intakes[1]
 
 
-def send(intake: Intake, seq: int, *, mask_version: int = 0) -> Frame:
+def send(intake: Intake, seq: int, *, mask_version: int = 0, now: float | None = None) -> Frame:
     """The frame as viewers get it."""
-    now = time.time()
+    now = now or time.time()
     frame = make_frame(seq, now, camera_id=1, received_at=now, jpeg=bright(seq), mask_version=mask_version)
     answer = intake.receive(frame)
     assert answer.verdict == "admitted"
@@ -212,7 +213,8 @@ def test_what_cannot_be_read_hides_everything(intake: Intake) -> None:
 
 def test_of_two_copies_of_one_picture_the_rings_is_shown(intake: Intake) -> None:
     """What came in just before the mask may still be in memory, where the source then fell silent."""
-    frame = send(intake, 1)
+    # A time between two that the ring can tell apart.
+    frame = send(intake, 1, now=math.nextafter(round(time.time(), 6), math.inf))
     masking.write(1, MASKS)
     intake.flush()
     live.publish(replace(frame, received_at=time.time() - 10), admitted=True)  # Too late to be forgotten.
