@@ -208,7 +208,7 @@ async def test_a_fourth_size_is_refused_until_one_is_free(web: Web, told: dict[s
         async with httpx.AsyncClient() as client:
             refused = await client.get(fourth)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
-            assert "320x640, 640x640, 960x640" in refused.text
+            assert "320x224, 640x416, 960x640" in refused.text
             viewers[0].task.cancel()
             async with asyncio.timeout(5):
                 while (await client.head(fourth)).status_code != 200 or not await _opens(client, fourth):
