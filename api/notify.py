@@ -6,10 +6,7 @@ While nobody waits for events it only looks now and then, so that a stream that 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +23,8 @@ from api.deliver import Due, Lane
 from api.post import Answer, post
 from api.watch import Watch
 from api.zones import Zones
+from cameras import beat
+from cameras.locks import locked
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ CAMERAS_S = 2.0
 DEEP_S = 300.0
 FORGET_S = 600.0
 LOCK = "notify.lock"
-BEAT = "notify.json"
+BEAT = "notify"
 SILENT_S = 15.0  # Without a beat for so long it is not at work.
 
 
@@ -54,7 +53,7 @@ class Notifier:
         """Collects what is due to be collected; returns after how many seconds to come again."""
         close_old_connections()
         try:
-            _beat()
+            beat.write(BEAT)
             return self._tick(timezone.now())
         except (DatabaseError, OSError):
             self._watch, self._zones = None, Zones()  # What they noticed was perhaps not stored.
@@ -127,28 +126,14 @@ def _answer(task: asyncio.Task[Answer]) -> Answer:
     return task.result()
 
 
-def _beat() -> None:
-    fresh = Path(settings.RUN_DIR) / f".{BEAT}"
-    fresh.write_text(json.dumps({"at": time.time()}))
-    fresh.replace(Path(settings.RUN_DIR) / BEAT)
-
-
 def is_at_work(now: float) -> bool:
     """Whether the process has lately looked for events; without it nobody is told, and nothing is lost."""
-    try:
-        beat = json.loads((Path(settings.RUN_DIR) / BEAT).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return abs(now - float(beat["at"])) <= SILENT_S
+    return beat.is_fresh(BEAT, now, within_s=SILENT_S)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Waits until no other process of this installation notifies; the kernel frees the lock with its owner."""
+    """Waits until no other process of this installation notifies."""
     Path(settings.RUN_DIR).mkdir(parents=True, exist_ok=True)
-    lock = os.open(Path(settings.RUN_DIR) / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(settings.RUN_DIR) / LOCK):
         yield
-    finally:
-        os.close(lock)

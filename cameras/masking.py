@@ -6,19 +6,19 @@ read once a second by whoever receives the camera, so that the database lies on 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from cameras import folders, live, packets, zones
 from cameras.frames import Frame
+from cameras.locks import locked
 from cameras.zones import NO_MASKS, Masks, wire_version
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def burn_held(camera_id: int, masks: Masks, *, since: float, disk: AbstractConte
     found by another pass. `disk` keeps the ring from removing a picture between the look and its replacement.
     """
     folder = folders.of(camera_id)
-    with _alone(folder):
+    with locked(folder / LOCK):
         burnt = 0
         (folder / BURNING).unlink(missing_ok=True)  # Of a process that was killed.
         for _pass in range(MOST_PASSES):
@@ -211,13 +211,3 @@ def _replace(
                 fresh.replace(path)
                 copies[inode] = path
     fresh.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

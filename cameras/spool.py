@@ -16,6 +16,7 @@ from pathlib import Path
 from cameras import entries, ring
 from cameras.entries import Entry, Flag, Kind, Outcome
 from cameras.frames import Frame
+from cameras.locks import locked
 from cameras.opened import Opened
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Spool:
         seq: int = 0,
         size: int = 0,
     ) -> Entry:
-        with self._appending():
+        with locked(self.log / "lock"):
             n = self.last_n() + 1
             entry = Entry(n, kind, reason, flags, stream, seq, size, captured_at, received_at)
             with self._segment(n).open("ab") as segment:
@@ -89,15 +90,6 @@ class Spool:
     def release(self, entry: Entry) -> None:
         """Gives up the admitted picture; the ring may still hold it."""
         self._picture_path(entry).unlink(missing_ok=True)
-
-    @contextmanager
-    def _appending(self) -> Iterator[None]:
-        lock = os.open(self.log / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     # --- Reading ---
 

@@ -6,7 +6,6 @@ had its time. Nothing is in memory only: killed at any moment, the next process 
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -14,10 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import redis
-from django.conf import settings
 from django.db import Error, close_old_connections
 
-from cameras import folders
+from cameras import beat, folders
 from cameras.ring import captured_at_of
 from recordings import bell, keeping, rows, takes
 from recordings.cutter import Cutter
@@ -33,7 +31,7 @@ RULES_EVERY_S = 2.0
 WATCH_EVERY_S = 5.0
 EXPIRE_EVERY_S = 30.0
 SILENT_S = 5.0  # Without a beat for so long it is not at work.
-BEAT = "recorder.json"
+BEAT = "recorder"
 
 
 class Recorder:
@@ -151,18 +149,12 @@ def run(stop: threading.Event) -> None:
 
 def _work(recorder: Recorder) -> None:
     recorder.tick()
-    fresh = settings.RUN_DIR / f".{BEAT}"
-    fresh.write_text(json.dumps({"at": time.time(), "cameras": len(recorder.cutters)}))
-    fresh.replace(settings.RUN_DIR / BEAT)
+    beat.write(BEAT)
 
 
 def is_at_work(now: float) -> bool:
     """Whether the recorder process of this node has looked at its cameras within the last seconds."""
-    try:
-        beat = json.loads((settings.RUN_DIR / BEAT).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return abs(now - float(beat["at"])) <= SILENT_S
+    return beat.is_fresh(BEAT, now, within_s=SILENT_S)
 
 
 def _expire() -> None:
