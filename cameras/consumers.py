@@ -215,22 +215,10 @@ class Capture:
         loop = asyncio.get_running_loop()
         while True:
             frame = await self._unanswered.get()
-            answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
+            # It goes on to its end, and counts, where the socket closes meanwhile.
+            answer = await loop.run_in_executor(receiver().threads, receiver().judge, frame, self.sender.slug)
             self._taken -= 1
             await self._done(frame, answer)
-
-    def _judge(self, frame: Frame) -> Answer:
-        """In a thread, which also counts: it goes on to its end where the socket closes meanwhile."""
-        assert self._intake is not None
-        try:
-            answer = receiver().receive(frame)
-        except Exception:
-            logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
-            self._intake.count_bad(Kind.BUSY, "internal", now=frame.received_at)
-            answer = Answer(frame.seq, "busy", "internal")
-        if not answer.is_repeat:
-            metrics.FRAMES.labels(self.sender.slug, answer.verdict, answer.reason).inc()
-        return answer
 
     async def _done(self, frame: Frame, answer: Answer) -> None:
         is_busy, is_invalid = answer.verdict == "busy", answer.verdict == "invalid"

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from cameras import metrics
 from cameras.analysis import AnalysisState, Monitor
 from cameras.bell import Ringer
+from cameras.entries import Kind
 from cameras.finder import Finder
 from cameras.frames import Frame
 
@@ -125,11 +127,19 @@ class Receiver:
                 self.node.intakes[camera_id] = Intake(camera_id, self.node)
             return self.node.intakes[camera_id]
 
-    def receive(self, frame: Frame) -> Answer:
-        """In a thread; one frame of a camera at a time."""
+    def judge(self, frame: Frame, slug: str) -> Answer:
+        """In a thread, one frame of a camera at a time. Always answers, and counts; where it fails, "busy"."""
         intake = self.intake(frame.camera_id)
-        with self._locks[frame.camera_id]:
-            return intake.receive(frame)
+        try:
+            with self._locks[frame.camera_id]:
+                answer = intake.receive(frame)
+        except Exception:
+            logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
+            intake.count_bad(Kind.BUSY, "internal", now=frame.received_at)
+            answer = Answer(frame.seq, "busy", "internal")
+        if not answer.is_repeat:
+            metrics.FRAMES.labels(slug, answer.verdict, answer.reason).inc()
+        return answer
 
 
 @cache

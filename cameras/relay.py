@@ -39,7 +39,7 @@ class Teller:
         self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._untold: asyncio.Queue[bytes] = asyncio.Queue(MOST_UNTOLD)
 
-    def tell(self, frame: Frame, *, admitted: bool) -> None:
+    def tell(self, frame: Frame, admitted: bool) -> None:
         if self._untold.full():
             self._untold.get_nowait()
         told = {

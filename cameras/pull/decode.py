@@ -81,7 +81,7 @@ class Decoding:
             self._is_started, self._is_skipping = True, False
         elif not self._is_started:
             return
-        elif self._is_quiet() and self._bits.stirs(packet.size):
+        elif self._control.is_quiet and self._bits.stirs(packet.size):
             self._stirred_at = now
             self._due_at = min(self._due_at, decoded_at)
         self._look_behind(at, now)
@@ -96,11 +96,8 @@ class Decoding:
 
     # --- Pictures ---
 
-    def _is_quiet(self) -> bool:
-        return self._control.is_quiet
-
     def _is_at_rest(self, now: float) -> bool:
-        return self._is_quiet() and abs(now - self._stirred_at) > STIR_S and self._control.fps > QUIET_FPS
+        return self._control.is_quiet and abs(now - self._stirred_at) > STIR_S and self._control.fps > QUIET_FPS
 
     def _see(self, packet: AvPacket, at: float, now: float, *, is_key: bool) -> Iterator[Item]:
         """`at`: when what is decoded with this packet was captured, which may be what another one held."""

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 
 from cameras import folders, metrics
-from cameras.entries import Kind
 from cameras.frames import Frame
 from cameras.node import Answer, receiver
 from cameras.pace import Pace
@@ -96,14 +95,11 @@ class Feed:
 
     async def run(self) -> None:
         self._stand(self.standing.state)
-        judging = asyncio.create_task(self._judge_all())
         try:
-            while True:
-                pause_s = await self._read_with_one()
-                await asyncio.sleep(pause_s)
+            async with asyncio.TaskGroup() as group:  # Where one fails both end, and ingest begins anew.
+                group.create_task(self._judge_all())
+                group.create_task(self._read_all())
         finally:
-            judging.cancel()
-            await asyncio.gather(judging, return_exceptions=True)
             problems.forget(self.wanted.camera_id)
 
     def set_rate(self, wanted: Wanted) -> None:
@@ -112,6 +108,11 @@ class Feed:
         self._tell_pace()
 
     # --- The reader ---
+
+    async def _read_all(self) -> None:
+        while True:
+            pause_s = await self._read_with_one()
+            await asyncio.sleep(pause_s)
 
     async def _read_with_one(self) -> float:
         """Until the reader ends, which only faults of its own make it do; returns the pause before the next."""
@@ -194,27 +195,20 @@ class Feed:
     # --- The gate ---
 
     async def _judge_all(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             frame, self._slot = self._slot, None
             if frame is not None:
-                answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
+                answer = await self._judge(frame)
                 while answer.verdict == "busy" and self._wants_answers:  # Such a source waits, and loses nothing.
                     await asyncio.sleep(BUSY_EVERY_S)
-                    answer = await loop.run_in_executor(receiver().threads, self._judge, frame)
+                    answer = await self._judge(frame)
                 self._done(frame, answer)
 
-    def _judge(self, frame: Frame) -> Answer:
-        """In a thread."""
-        try:
-            answer = receiver().receive(frame)
-        except Exception:
-            logger.exception("camera %d: frame %d could not be judged", frame.camera_id, frame.seq)
-            receiver().intake(frame.camera_id).count_bad(Kind.BUSY, "internal", now=frame.received_at)
-            answer = Answer(frame.seq, "busy", "internal")
-        metrics.FRAMES.labels(self.wanted.slug, answer.verdict, answer.reason).inc()
+    async def _judge(self, frame: Frame) -> Answer:
+        loop, judge = asyncio.get_running_loop(), receiver().judge
+        answer = await loop.run_in_executor(receiver().threads, judge, frame, self.wanted.slug)
         metrics.ACK_SECONDS.observe(time.time() - frame.received_at)
         return answer
 

@@ -12,7 +12,6 @@ from django.db import Error as DatabaseFault
 from django.db import close_old_connections
 
 from cameras import metrics, relay
-from cameras.frames import Frame
 from cameras.models import Camera, Kind
 from cameras.node import receiver
 from cameras.pull import problems
@@ -93,11 +92,8 @@ async def run(stop: asyncio.Event) -> None:
     teller = relay.Teller(settings.REDIS_URL)
     telling = asyncio.create_task(teller.run())
 
-    def publish(frame: Frame, admitted: bool) -> None:
-        teller.tell(frame, admitted=admitted)
-
     keeper = Keeper()
-    pulling = asyncio.create_task(Ingest(publish, keeper.take).run())
+    pulling = asyncio.create_task(Ingest(teller.tell, keeper.take).run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({pulling, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for task in (pulling, telling, stopping):

@@ -95,7 +95,7 @@ async def started(settings: Settings) -> AsyncIterator[ReaderProcess]:
         stderr=PIPE,
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name in PASSED_ON},
-        start_new_session=True,  # Ctrl-C is for ingest, which ends it.
+        process_group=0,  # Ctrl-C is for ingest, which ends it; why no session: omil/supervise.
     )
     reader = ReaderProcess(process, settings)
     logging_ = asyncio.create_task(reader.log())

@@ -170,13 +170,13 @@ async def test_the_time_of_a_fault_stands_while_it_lasts(pulled: Pulled) -> None
 
 
 async def test_the_newest_picture_wins_when_the_gate_is_slow(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = node.Receiver.receive
+    judge = node.Receiver.judge
 
-    def slowly(self: node.Receiver, frame: Frame) -> node.Answer:
+    def slowly(self: node.Receiver, frame: Frame, slug: str) -> node.Answer:
         time.sleep(0.4)
-        return receive(self, frame)
+        return judge(self, frame, slug)
 
-    monkeypatch.setattr(node.Receiver, "receive", slowly)
+    monkeypatch.setattr(node.Receiver, "judge", slowly)
     with camera(lambda it: it.play(PICTURES)) as server:
         await pulled.follow(wanted(1, server, fps=25))
         await pulled.until_pictures(1, 5)
