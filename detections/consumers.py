@@ -158,7 +158,7 @@ class Viewer:
             self._drop(slug)
         for slug, view in views.items():
             if slug not in self.watched:
-                self._add(slug, view)
+                self._add(slug, view, await asyncio.to_thread(pictures.newest, view.camera_id))
             await self.socket.send_json(view.status)
             for visit in view.visits:
                 await self.socket.send_json(visit)
@@ -166,11 +166,13 @@ class Viewer:
         missing = [slug for slug in self.wanted if slug not in views]
         return ("not_found", f"No such camera: {', '.join(missing)[:200]}") if missing else None
 
-    def _add(self, slug: str, view: CameraView) -> None:
+    def _add(self, slug: str, view: CameraView, newest: Frame | None) -> None:
+        if slug in self.watched:  # Another look was faster.
+            return
         listener = partial(self._pictured, slug)
         self.watched[slug] = Watched(view, listener)
         pictures.subscribe(view.camera_id, listener)
-        if newest := pictures.newest(view.camera_id):
+        if newest:
             self._offer(slug, newest)
 
     def _drop(self, slug: str) -> None:
