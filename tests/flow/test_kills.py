@@ -57,7 +57,7 @@ class Stage:
         source = Source(url, cookies, taken, most_under_way=1)
         asyncio.run(self._run(source, disturb))
         camera_id = self.camera_id(camera["slug"])
-        self.product.wait_until(lambda: self._is_settled(camera_id), 20)
+        self.product.wait_until(lambda: self._is_settled(camera_id), 60)
         return self._outcomes(camera_id, starts_at), source
 
     async def _run(self, source: Source, disturb: Callable[[Source], Coroutine[Any, Any, None]] | None) -> None:
@@ -67,8 +67,7 @@ class Stage:
                 group.create_task(disturb(source))
 
     def camera_id(self, slug: str) -> int:
-        code = f"from cameras.models import Camera; print('id', Camera.objects.get(slug={slug!r}).pk)"
-        return int(self.product.manage("shell", "-v", "0", "-c", code).rsplit("id", 1)[1])
+        return int(self.product.query("SELECT id FROM cameras_camera WHERE slug = ?", slug)[0][0])
 
     def spool(self, camera_id: int) -> Spool:
         return Spool(self.product.folder / "spool" / str(camera_id))

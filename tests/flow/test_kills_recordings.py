@@ -26,6 +26,7 @@ FIRST, LAST = 205, 494  # Frames of the clip: an empty room, one visit from 227 
 SPEED = 2.0  # The rules go by capture times; the source is twice as fast as life.
 FIRST_PERSON, LAST_PERSON = 22 / FPS, 245 / FPS  # In seconds after the first picture.
 EVERYTHING = ("web", "valkey", "analysis", "media", "recorder", "clock")
+PATIENCE_S = 90.0
 TIMES = {"BEFORE": "1", "AFTER": "1", "START_AFTER": "2", "STOP_AFTER": "2"}
 
 
@@ -58,9 +59,9 @@ class Stage:
         self.starts_at = round(time.time() - len(self.jpegs) / FPS * (1 - 1 / SPEED) - 2, 3)
         source = Source(url, cookies, shots(self.jpegs, fps=FPS, starts_at=self.starts_at, speed=SPEED))
         asyncio.run(self._run(source, disturb))
-        self.product.wait_until(lambda: [row.state for row in self.rows()] == ["ready"], 40)
+        self.product.wait_until(lambda: self.states() == ["ready"], PATIENCE_S)
         # Who is killed after a clip became ready, and before its take went, leaves that to the next.
-        self.product.wait_until(lambda: not list((self.spool.folder / "takes").iterdir()), 40)
+        self.product.wait_until(lambda: not list((self.spool.folder / "takes").iterdir()), PATIENCE_S)
         return source
 
     @staticmethod
@@ -72,6 +73,10 @@ class Stage:
     @property
     def spool(self) -> Spool:
         return Spool(self.product.folder / "spool" / str(self.plays))
+
+    def states(self) -> list[str]:
+        found = self.product.query("SELECT state FROM recordings_recording WHERE camera_id = ?", self.plays)
+        return [state for (state,) in found]
 
     def rows(self) -> list[Row]:
         code = (
