@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 SIZE = 64
 # n, kind, reason, flags, (spare), stream, seq, size, captured_at, received_at; then the checksum of all these.
@@ -85,8 +85,13 @@ class Outcome(IntEnum):
     FAILED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+# Looked up rather than called: the pages' lamps, the clock and the recorder read hundreds of entries a second.
+KINDS = {int(kind): kind for kind in Kind}
+FLAGS = tuple(Flag(bits) for bits in range(8))
+OUTCOMES = tuple(Outcome)
+
+
+class Entry(NamedTuple):
     """`people` is how many persons analysis saw in the frame; it counts once `outcome` is ANALYSED."""
 
     n: int
@@ -124,14 +129,14 @@ def unpack(raw: bytes) -> Entry | None:
     outcome, people = TAIL.unpack_from(raw, TAIL_AT)
     return Entry(
         n,
-        Kind(kind),
+        KINDS[kind],
         REASONS[reason],
-        Flag(flags),
+        FLAGS[flags],
         stream.hex(),
         seq,
         size,
         captured_at,
         received_at,
-        Outcome(outcome),
+        OUTCOMES[outcome],
         people,
     )

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cameras.analysis import AnalysisState
@@ -39,8 +37,8 @@ def state(
         ("silent", {"recent": []}),
         ("silent", {"recent": [make_entry(1, Kind.NO_MOTION, NOW - 9)], "seen": Presence(people=1)}),
         ("frozen", {"recent": FROZEN, "seen": Presence(people=1)}),
-        ("frozen", {"recent": [replace(entry, flags=Flag.FROZEN | Flag.OBSCURED) for entry in QUIET]}),
-        ("obscured", {"recent": [replace(entry, flags=Flag.OBSCURED) for entry in QUIET]}),
+        ("frozen", {"recent": [entry._replace(flags=Flag.FROZEN | Flag.OBSCURED) for entry in QUIET]}),
+        ("obscured", {"recent": [entry._replace(flags=Flag.OBSCURED) for entry in QUIET]}),
         ("unanalysed", {"recent": QUIET, "waiting": make_entry(9, captured_at=NOW - 1), "analysis": DOWN}),
         ("quiet", {"recent": QUIET, "analysis": DOWN}),  # The gate still judges, and nothing waits.
         ("behind", {"recent": QUIET, "waiting": make_entry(9, captured_at=NOW - 4)}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cameras.entries import Entry, Flag, Kind, Outcome
 from recordings.rule import Cut, Decider, Rules, restored
@@ -116,4 +116,4 @@ def spans(script: Script, rules: Rules | None = None) -> list[tuple[float, float
 
 
 def as_waiting(entry: Entry) -> Entry:
-    return replace(entry, outcome=Outcome.WAITING, people=0)
+    return entry._replace(outcome=Outcome.WAITING, people=0)
