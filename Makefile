@@ -1,6 +1,8 @@
 # Each target does its own set-up; a second call finds it done. ARGS goes to the command: make test ARGS="-k gate".
 .PHONY: run test lint bench soak lock
 python := .venv/bin/python
+# Else every process of the product compiles all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 run:
 	@scripts/setup.sh run
@@ -20,7 +22,7 @@ bench:
 
 soak:
 	@scripts/setup.sh dev
-	@exec $(python) -m pytest -m "load or kills" --run-soak $(ARGS)
+	@exec $(python) -m pytest -m "load or kills or soak" --run-soak $(ARGS)
 
 # Pins the packages anew, by hash, for every Python from 3.11 on.
 lock:

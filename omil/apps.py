@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class OmilConfig(AppConfig):
@@ -13,7 +13,7 @@ class OmilConfig(AppConfig):
     verbose_name = "Omil"
 
 
-class OmilAdminConfig(AdminConfig):
-    """Django's admin behind Omil's own log-in page and rights."""
+class OmilAdminConfig(SimpleAdminConfig):
+    """Django's admin behind Omil's own log-in page and rights. The addresses load its pages, which only web needs."""
 
     default_site = "omil.admin.OmilAdminSite"
