@@ -28,6 +28,7 @@ from cameras.pull.yuv import Jpegs
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,h264,hevc,mjpeg,flv,asf,jpeg_pipe,png_pipe"
 UNDER_WAY = 2  # Pictures that analysis may have before it, where none is to be lost.
 ANSWER_S = 60.0
+LONGEST_STEP_S = 8.0  # From one picture to the next; times that jump further, or back, are not waited for.
 TO_ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 
 
@@ -76,15 +77,15 @@ def _in_real_time(
     container: InputContainer, stream: VideoStream, settings: Settings, control: Control
 ) -> Iterator[Item]:
     decoding = Decoding(stream, settings, control)
-    began_at = first = None
+    due_at, last_s = time.monotonic(), None
     for packet in annex_b(container, stream):
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None:
             continue
         at_s = float(at * (packet.time_base or Fraction(0)))
-        if began_at is None or first is None or at_s < first:
-            began_at, first = time.monotonic(), at_s
-        if not control.wait(began_at + at_s - first - time.monotonic()):
+        step_s = at_s - last_s if last_s is not None else 0.0
+        due_at, last_s = due_at + (step_s if 0 <= step_s <= LONGEST_STEP_S else 0.0), at_s
+        if not control.wait(due_at - time.monotonic()):
             break
         yield from decoding.feed(packet, time.time())
     yield from decoding.flush()

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import BinaryIO
 
 from cameras.pull import picture, wire
@@ -111,10 +112,9 @@ def main() -> None:
     # A library that prints would break the framing: from here on what is printed goes to standard error.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    try:
+    with suppress(BrokenPipeError):
         Reader(settings, control, out).run()
-    except BrokenPipeError:
-        os._exit(0)
+    os._exit(0)  # `listen` waits for standard input, and the interpreter would not end without it.
 
 
 if __name__ == "__main__":
