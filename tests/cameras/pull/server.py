@@ -69,16 +69,16 @@ class Camera:
         self.handler = handler
         self.requests: list[bytes] = []
         self.connections = 0
-        self._tls = tls
+        self.tls = tls
         self._stopping = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
-        self._open: set[socket.socket] = set()
+        self.open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, path: str = "/", *, user: str = "") -> str:
-        return f"{'https' if self._tls else 'http'}://{user}127.0.0.1:{self.port}{path}"
+        return f"{'https' if self.tls else 'http'}://{user}127.0.0.1:{self.port}{path}"
 
     def _accept(self) -> None:
         while True:
@@ -92,18 +92,18 @@ class Camera:
             thread.start()
 
     def _serve(self, raw: socket.socket) -> None:
-        self._open.add(raw)
+        self.open.add(raw)
         with suppress(OSError):
-            if self._tls:
-                raw = self._tls.wrap_socket(raw, server_side=True)
-                self._open.add(raw)
+            if self.tls:
+                raw = self.tls.wrap_socket(raw, server_side=True)
+                self.open.add(raw)
             while request := self._request(raw):
                 self.requests.append(request)
                 connection = Connection(raw, request, self._stopping)
                 self.handler(connection)
                 break
         raw.close()
-        self._open.discard(raw)
+        self.open.discard(raw)
 
     @staticmethod
     def _request(raw: socket.socket) -> bytes:
@@ -121,7 +121,7 @@ class Camera:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # Else the thread that waits for one more would get it.
         self._listener.close()
-        for raw in list(self._open):
+        for raw in list(self.open):
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)
         deadline = time.monotonic() + 2

@@ -330,12 +330,16 @@ def test_addresses_are_checked_first(url: str, code: str) -> None:
     assert fault.value.code == code
 
 
-def test_reconnecting_leaves_nothing_open(films: dict[str, Path]) -> None:
+@pytest.mark.soak
+@pytest.mark.timeout(400)
+def test_reconnecting_leaves_nothing_open(films: dict[str, Path], request: pytest.FixtureRequest) -> None:
+    """A hundred times in `make soak`."""
     process = psutil.Process()
+    rounds = 50 if request.config.getoption("run_soak") else 3
     with serving(launch(films["h264"])) as server:
         assert pictures(read(server.url(), 0))
         before = process.num_fds(), process.num_threads()
-        for _ in range(3):
+        for _ in range(rounds):
             assert pictures(read(server.url(), 0))
             with misbehaving(saying("404 Not Found")) as url, pytest.raises(Fault):
                 read(url, 1)
