@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_pl
 
 from cameras.entries import Entry, Kind, Outcome
 from detections.tracklog import Row
-from tests.flow import play, strip, webcam
+from tests.flow import cuts, play, strip, webcam
 from tests.flow.dashboard import OBSERVE, Sights, open_dashboard, sights
 from tests.flow.play import Play, Received
 from tests.flow.tabs import Tabs
@@ -56,7 +56,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory, models: Path, test_data: Path) -> Iterator[Product]:
-    env = {"OMIL_MODEL": str(test_data / "weights" / "yolo26n.pt"), "OMIL_GATE_IGNORED": strip.REGION}
+    env = {"OMIL_MODEL": str(test_data / "weights" / "yolo26n.pt"), "OMIL_GATE_IGNORED": strip.REGION, **cuts.ENV}
     with Product(tmp_path_factory.mktemp("browser") / "var", models=models, env=env) as running:
         play.count_writes(running)
         yield running
@@ -153,6 +153,15 @@ def test_each_person_is_one_visit_from_entering_to_leaving(played: Played) -> No
         assert visit.last_seen == pytest.approx(end, abs=EDGE_S)
     # The camera was closed before the last visit's time was over.
     assert [visit.end_reason for visit in visits[:-1]] == ["left"] * (len(visits) - 1)
+
+
+def test_each_person_has_a_clip(played: Played) -> None:
+    play = played.play
+    play.product.wait_until(
+        lambda: all(clip.state == "ready" for clip in cuts.clips_of(play.product, play.camera_id)), 60
+    )
+    found = [(clip.start, clip.end) for clip in cuts.clips_of(play.product, play.camera_id)]
+    cuts.check(found, play.people())
 
 
 def test_a_visits_row_is_written_at_most_eight_times(played: Played) -> None:
