@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -103,7 +103,7 @@ class TokenAdmin(ScopedAdmin):
     @admin.display(description=_("state"))
     def state(self, token: Token) -> str:
         if token.revoked_at:
-            tone, word = "off", gettext("revoked")
+            tone, word = "off", pgettext("access token", "revoked")
         elif token.expires_at and token.expires_at <= timezone.now():
             tone, word = "off", gettext("expired")
         elif not (token.user.is_active and token.user.is_approved):

@@ -73,8 +73,13 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @never_cache
 def alarms_now(request: HttpRequest) -> HttpResponse:
-    """A part of a page: what is wrong with the cameras that its reader may watch. Nothing where nothing is."""
+    """A part of a page: what is wrong with the cameras its reader may watch, or with the one `?camera=` names.
+
+    Nothing where nothing is.
+    """
     if not may_log_in(request.user):
         return redirect_to_login(request.get_full_path())
     cameras = Camera.objects.watchable_by(request.user).filter(is_enabled=True)
+    if slug := request.GET.get("camera"):
+        cameras = cameras.filter(slug=slug)
     return render(request, "cameras/alarms.html", {"alarms": alarms.of(cameras)})

@@ -135,3 +135,14 @@ def test_a_source_is_named_with_its_reason(bobs: Client, unit_x: Unit) -> None:
 def test_nobody_hears_of_another_units_camera(bobs: Client, camera_y: Camera) -> None:
     sends(camera_y, ago_s=60)
     assert bobs.get("/alarms/").content.decode().strip() == ""
+
+
+def test_a_cameras_own_page_tells_only_of_it(bobs: Client, unit_x: Unit, camera_x: Camera, camera_y: Camera) -> None:
+    other = Camera.objects.create(name="Other gate", unit=unit_x)
+    for camera in (camera_x, camera_y, other):
+        sends(camera, flags=Flag.OBSCURED)
+    assert f'data-camera-alarms="/alarms/?camera={other.slug}"' in bobs.get(f"/cameras/{other.slug}/").content.decode()
+    page = bobs.get(f"/alarms/?camera={other.slug}").content.decode()
+    assert "Other gate" in page
+    assert camera_x.name not in page
+    assert bobs.get(f"/alarms/?camera={camera_y.slug}").content.decode().strip() == ""

@@ -5,6 +5,7 @@ import { ZoneLayer } from "./zone_layer.js";
 import { countText, durationText, momentText, text } from "../lib/texts.js";
 
 const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", obscured: "bad", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
+const BLIND = new Set(["silent", "off"]); // States in which no picture comes.
 const SEEING = new Set(["live", "quiet", "behind", "unanalysed", "obscured"]); // States in which the picture shown is the present one.
 const KEPT_TRACKS = 32;
 const MOST_CHIPS = 3;
@@ -53,6 +54,7 @@ export class Tile {
     this.#status = message;
     this.name = message.name;
     this.#lastCapturedAt = message.last_captured_at ?? this.#lastCapturedAt;
+    this.#showRecording();
     this.#show();
   }
 
@@ -126,8 +128,10 @@ export class Tile {
   }
 
   #showRecording() {
-    this.element.dataset.recording = this.#recordings.size > 0;
-    this.parts.recording.hidden = this.#recordings.size === 0;
+    // A clip stays open for a while after the last picture, for some may still come late; nothing is being filmed then.
+    const isFilming = this.#recordings.size > 0 && !BLIND.has(this.#status?.status);
+    this.element.dataset.recording = isFilming;
+    this.parts.recording.hidden = !isFilming;
   }
 
   #drawBoxes(seq) {
