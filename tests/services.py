@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
 FOLDER = Path(tempfile.mkdtemp(prefix="omil-test-"))
 ENVIRONMENT = {
     "OMIL_DATA_DIR": str(FOLDER / "var"),
@@ -52,6 +53,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "at_seq" in metafunc.fixturenames:
         often = metafunc.config.getoption("--run-soak")
         metafunc.parametrize("at_seq", range(20, 240, 11) if often else [40, 150])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves."""
+    for item in items:
+        asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)  # type: ignore[attr-defined]
+        if asks or any(item.path.is_relative_to(TESTS / name) for name in ("flow", "omil")):
+            item.add_marker("database")
 
 
 def start_valkey(socket: Path, *, timeout_s: float = 5) -> subprocess.Popen[bytes]:

@@ -73,6 +73,7 @@ def wait_until(holds: Any, timeout_s: float = 20) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.database
 def test_every_visit_is_told_by_stream_and_webhook_also_when_the_process_is_killed(
     web: Web, told: dict[str, Any], receiver: Receiver
 ) -> None:

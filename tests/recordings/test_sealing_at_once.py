@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.product import own_database
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,7 @@ print(sorted({finding.kind for finding in evidence.verify()}))
 """
 
 
+@pytest.mark.database
 def test_numbers_are_given_once_and_without_gaps(tmp_path: Path) -> None:
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "omil.settings", "OMIL_DATA_DIR": str(tmp_path)}
     env["DATABASE_URL"] = own_database(os.environ.get("DATABASE_URL", ""))
