@@ -14,6 +14,7 @@ from cameras import heap
 
 class Command(BaseCommand):
     help = "Collects events and sends them to webhooks."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         with notify.alone():

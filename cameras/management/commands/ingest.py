@@ -14,6 +14,7 @@ from cameras.pull import ingest
 
 class Command(BaseCommand):
     help = "Pulls the cameras that have an address."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(self._run())

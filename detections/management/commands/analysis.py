@@ -14,6 +14,7 @@ from detections.worker import serve
 
 class Command(BaseCommand):
     help = "Analyses pictures from the cameras' spools, one camera at a time."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         detector = get_detector()

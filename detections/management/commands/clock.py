@@ -13,6 +13,7 @@ from detections import clock
 
 class Command(BaseCommand):
     help = "Does what happens by the clock: silence, forgotten bells, coverage, states, retention."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

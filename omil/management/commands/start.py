@@ -14,6 +14,7 @@ from omil import startup, supervise
 
 class Command(BaseCommand):
     help = "Prepares everything, runs every process and starts again what dies, until Ctrl-C."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.chdir(settings.BASE_DIR)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 class Command(BaseCommand):
     help = "Hands out the local authority's certificate over plain HTTP (OMIL_HOSTS, OMIL_TRUST_PORT)."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         from omil import server  # Daphne installs its event loop on import.

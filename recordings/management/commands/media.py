@@ -14,6 +14,7 @@ from recordings import worker
 
 class Command(BaseCommand):
     help = "Encodes clips and exports, after whatever analysis needs."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         heartbeat = Heartbeat(settings.RUN_DIR / worker.FOLDER)

@@ -14,6 +14,7 @@ from recordings import recorder
 
 class Command(BaseCommand):
     help = "Records every camera as its rules say."
+    requires_system_checks = ()  # They load every page; web makes them.
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
