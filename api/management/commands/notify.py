@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from api import notify
-from cameras import heap
+from cameras import connections, heap
 
 
 class Command(BaseCommand):
@@ -18,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with notify.alone():
+            connections.keep()
             heap.settle()
             self.stdout.write("notify ready")
             asyncio.run(_run())

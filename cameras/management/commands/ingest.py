@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cameras import heap
+from cameras import connections, heap
 from cameras.pull import ingest
 
 
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        connections.keep()
         heap.settle()
         self.stdout.write("ingest ready")
         await ingest.run(stop)

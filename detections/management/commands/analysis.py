@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cameras import heap
+from cameras import connections, heap
 from detections.detector import get_detector
 from detections.turn import worker
 from detections.worker import serve
@@ -19,6 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         detector = get_detector()
         self.stdout.write(f"analysis ready: {detector.name}")
+        connections.keep()
         heap.settle()
         heap.give_back()
         worker().heartbeat.start()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from cameras import connections
 from detections import clock
 
 
@@ -19,5 +20,6 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
+        connections.keep()
         self.stdout.write("clock ready")
         clock.run(stop.wait)

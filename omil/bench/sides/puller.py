@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from accounts.models import Unit
+from cameras import connections
 from cameras.analysis import AnalysisState
 from cameras.frames import Frame
 from cameras.intake import Intake
@@ -27,6 +28,7 @@ from detections.turn import worker
 
 FPS = 5.0
 STREAM = "e" * 32
+TURN_S = 1.0  # The frames of so long are analysed in one turn; in the product a turn waits that long for the next.
 ANALYSIS = AnalysisState(is_down=False, workers=1, frame_s=0.03)
 
 
@@ -42,9 +44,10 @@ class Measured:
         self.intake = Intake(self.camera.pk, Node(lambda: ANALYSIS, lambda *_args, **_kwargs: None, get_person_finder))
         self.control = Control(FPS)
         self.now = time.time()
-        self.moved_at = self.now
+        self.moved_at = self.drained_at = self.now
         self.seq = self.analysed = 0
         detector = get_detector()
+        connections.keep()
         worker().heartbeat.start()
         self.about: dict[str, Any] = {"detector": detector.name}
 
@@ -64,6 +67,7 @@ class Measured:
                             self._take(item)
                         case Packets():
                             pass
+        jobs.drain(self.camera.pk)
         broadcast.sender().flush()
         return {
             "seconds": self.now - began,
@@ -81,6 +85,7 @@ class Measured:
         if answer.verdict not in ("no_motion", "no_person"):
             self.moved_at = self.now
         self.control.is_quiet = self.now - self.moved_at > QUIET_AFTER_S
-        if answer.verdict == "admitted":
-            self.analysed += 1
+        self.analysed += answer.verdict == "admitted"
+        if self.now - self.drained_at >= TURN_S:
+            self.drained_at = self.now
             jobs.drain(self.camera.pk)

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Unit
-from cameras import folders
+from cameras import connections, folders
 from cameras.entries import Kind, Outcome
 from cameras.frames import Frame
 from cameras.models import Camera
@@ -34,6 +34,7 @@ class Measured:
         self.ring = Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES)
         self.starts_at = time.time()
         detector = get_detector()
+        connections.keep()
         worker().heartbeat.start()
         self.about = {"camera": self.camera.pk, "detector": detector.name}
 

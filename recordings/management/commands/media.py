@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from cameras import heap
+from cameras import connections, heap
 from cameras.analysis import Heartbeat
 from recordings import worker
 
@@ -18,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         heartbeat = Heartbeat(settings.RUN_DIR / worker.FOLDER)
+        connections.keep()
         heap.settle()
         heap.give_back()
         heap.keep_big_apart()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cameras import heap
+from cameras import connections, heap
 from recordings import recorder
 
 
@@ -20,6 +20,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
+        connections.keep()
         heap.settle()
         heap.give_back()
         heap.keep_big_apart()
