@@ -2,6 +2,8 @@
 
 import { arrow, element, polygon } from "../lib/zone_shapes.js";
 
+const LEAST_PX = 12; // Of a name on the screen.
+
 export class ZoneLayer {
   #size = "";
   #labels = new Map(); // By the zone's id.
@@ -18,10 +20,13 @@ export class ZoneLayer {
   /** Called with every picture; draws anew where its size is another. */
   fit() {
     const { width, height } = this.picture;
-    if (this.#size === `${width} ${height}`) return;
-    this.#size = `${width} ${height}`;
-    this.svg.setAttribute("viewBox", `0 0 ${this.#size}`);
-    const unit = Math.max(width, height) / 64;
+    const shown = this.svg.clientWidth || width;
+    const size = `${width} ${height}`;
+    if (this.#size === `${size} ${shown}`) return;
+    this.#size = `${size} ${shown}`;
+    this.svg.setAttribute("viewBox", `0 0 ${size}`);
+    // Names are a part of the picture, but never smaller than can be read.
+    const unit = Math.max(Math.max(width, height) / 53, (LEAST_PX * width) / shown);
     this.svg.replaceChildren(...this.zones.map((zone) => this.#group(zone, [width, height], unit)));
     this.#write();
   }
@@ -31,7 +36,7 @@ export class ZoneLayer {
     group.append(polygon(points, size, { isLine: kind === "line" }));
     if (kind === "line") group.append(arrow(points, size));
     const [x, y] = points[0].map((part, axis) => part * size[axis]);
-    const label = element("text", { x: x + unit / 2, y: Math.max(1.4 * unit, y - unit / 2), "font-size": 1.2 * unit });
+    const label = element("text", { x: x + unit / 2, y: Math.max(1.2 * unit, y - unit / 2), "font-size": unit });
     this.#labels.set(String(id), label);
     group.append(label);
     return group;
