@@ -60,21 +60,26 @@ def admit(request: HttpRequest, slug: str) -> Access | HttpResponseBase:
         if tokens.presented(request, in_query=True) is not None:
             grant = tokens.authenticate(request, in_query=True)
             if grant is None:
-                text = _("This token does not hold: it is wrong, or has been revoked or has expired.")
-                return HttpResponse(text, TEXT, status=401, headers={"WWW-Authenticate": "Bearer"})
+                return _unauthorized(_("This token does not hold: it is wrong, or has been revoked or has expired."))
             user = grant.user
             cameras = grant.cameras(Camera.objects.watchable_by(user))
         elif may_log_in(request.user):
             grant, user = None, request.user
             cameras = Camera.objects.watchable_by(user)
-        else:
+        elif "text/html" in request.headers.get("Accept", "text/html"):
             return redirect_to_login(request.get_full_path())
+        else:  # A program has no use for a page.
+            return _unauthorized(_("This takes a session, or an access token."))
         camera_id = cameras.filter(slug=slug).values_list("pk", flat=True).first()
         if camera_id is None:
             raise Http404
         return Access(camera_id, user.pk, grant, request.headers.get("Cookie", ""))
     finally:
         close_old_connections()  # A stream may last for weeks, and this connection would last with it.
+
+
+def _unauthorized(text: str) -> HttpResponse:
+    return HttpResponse(text, TEXT, status=401, headers={"WWW-Authenticate": "Bearer"})
 
 
 class BadSize(ValueError):

@@ -164,6 +164,17 @@ def test_a_snapshot_has_the_size_asked_for(as_bob: Client, query: str, size: tup
     assert size_of(as_bob.get(address("snapshot", query=query)).content) == size
 
 
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("slug", ["gate-x", "nobody"])
+def test_a_program_without_a_proof_is_told_so_and_gets_no_page(
+    client: Client, camera_x: Camera, page: str, slug: str
+) -> None:
+    response = client.get(address(page, slug), headers={"Accept": "*/*"})
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert b"access token" in response.content
+
+
 # --- Snapshot
 
 
