@@ -57,8 +57,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves."""
+    """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves.
+
+    Two tests at a time are of two files, and never two of the whole product: each wants the machine's cores.
+    """
     for item in items:
+        whole = item.path.is_relative_to(TESTS / "flow")
+        item.add_marker(pytest.mark.xdist_group("product" if whole else str(item.path.relative_to(TESTS))))
         asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)  # type: ignore[attr-defined]
         if asks or any(item.path.is_relative_to(TESTS / name) for name in ("flow", "omil")):
             item.add_marker("database")
