@@ -59,8 +59,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves.
 
-    Two tests at a time are of two files, and never two of the whole product: each wants the machine's cores.
+    Two tests at a time are of two files, and never two of the whole product: each wants the machine's cores. These come
+    first, for they take the longest.
     """
+    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "flow"))
     for item in items:
         whole = item.path.is_relative_to(TESTS / "flow")
         item.add_marker(pytest.mark.xdist_group("product" if whole else str(item.path.relative_to(TESTS))))
