@@ -13,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-TESTS = Path(__file__).parent
+FLOW = "tests/flow/"
 FOLDER = Path(tempfile.mkdtemp(prefix="omil-test-"))
 ENVIRONMENT = {
     "OMIL_DATA_DIR": str(FOLDER / "var"),
@@ -57,18 +59,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves.
-
-    Two tests at a time are of two files, and never two of the whole product: each wants the machine's cores. These come
-    first, for they take the longest.
-    """
-    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "flow"))
+    """`database`: what asks for one, or starts processes that may. The rest is the same whichever database serves."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FLOW))  # They take the longest.
     for item in items:
-        whole = item.path.is_relative_to(TESTS / "flow")
-        item.add_marker(pytest.mark.xdist_group("product" if whole else str(item.path.relative_to(TESTS))))
         asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)  # type: ignore[attr-defined]
-        if asks or any(item.path.is_relative_to(TESTS / name) for name in ("flow", "omil")):
+        if asks or item.nodeid.startswith((FLOW, "tests/omil/")):
             item.add_marker("database")
+
+
+class OneProduct(LoadFileScheduling):  # type: ignore[misc]  # xdist leaves its types to guess.
+    """Two tests at a time are of two files, and never two of the whole product, which wants all cores for itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return FLOW if nodeid.startswith(FLOW) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProduct:
+    return OneProduct(config, log)
 
 
 def start_valkey(socket: Path, *, timeout_s: float = 5) -> subprocess.Popen[bytes]:
