@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -31,6 +32,7 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 FIRST_TWO_S = 47.0
 EDGE_S = 1.0
+JOINED_S = 2.5
 FPS = 5
 
 
@@ -38,6 +40,7 @@ FPS = 5
 class Pulled:
     """What came of one play. Times are seconds of the clip."""
 
+    began: float
     length_s: float
     truth: list[tuple[float, float]]
     entries: list[Entry]
@@ -49,7 +52,7 @@ class Pulled:
     output: str
 
     def at(self, unix_s: float) -> float:
-        return unix_s - self.entries[0].captured_at
+        return unix_s - self.began
 
 
 @dataclass
@@ -126,17 +129,27 @@ def _play(product: Product, film: Film, end: Callable[[], None]) -> Pulled:
     product.wait_until(lambda: all(stay.state == "ended" for stay in _visits(product)), 60)
     product.wait_until(lambda: all(clip.state == "ready" for clip in cuts.clips_of(product, camera_id)), 60)
     entries = [entry for entry in spool.after(0, limit=100_000) if entry.kind in VERDICTS]
+    visits = _visits(product)
     return Pulled(
+        began=_began(visits, film.truth),
         length_s=film.length_s,
         truth=film.truth,
         entries=entries,
-        visits=_visits(product),
+        visits=visits,
         clips=[(clip.start, clip.end) for clip in cuts.clips_of(product, camera_id)],
         snapshot=snapshot,
         alarms=alarms,
         problem=json.loads(state.read_text()),
         output=product.output,
     )
+
+
+def _began(visits: list[Stay], truth: list[tuple[float, float]]) -> float:
+    """When the film began: a stream is joined where it is, up to a key picture's distance after its beginning."""
+    seen = [at for stay in visits for at in (stay.first_seen, stay.last_seen)]
+    known = [at for stay in truth for at in stay]
+    assert len(seen) == len(known), visits
+    return median(at - of_film for at, of_film in zip(seen, known, strict=True))
 
 
 def _visits(product: Product) -> list[Stay]:
@@ -147,6 +160,7 @@ def _visits(product: Product) -> list[Stay]:
 
 
 def test_each_person_is_one_visit_as_from_a_browser(pulled: Pulled) -> None:
+    assert -EDGE_S <= pulled.at(pulled.entries[0].captured_at) <= JOINED_S
     assert [stay.end_reason for stay in pulled.visits[:-1]] == ["left"] * (len(pulled.truth) - 1)
     found = [(pulled.at(stay.first_seen), pulled.at(stay.last_seen)) for stay in pulled.visits]
     assert len(found) == len(pulled.truth), found
