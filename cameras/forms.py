@@ -54,12 +54,20 @@ WORDS = {
 }
 
 
+class CornersField(forms.JSONField):
+    """Empty where there are none yet, and not the word "null"."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
 class ZoneForm(forms.ModelForm):
     """One zone. Only an area has somebody loiter in it."""
 
     class Meta:
         model = Zone
         fields = ("name", "kind", "loiter_s", "points")
+        field_classes = {"points": CornersField}
         widgets = {
             "name": forms.TextInput(attrs={"class": "vTextField", "size": 20}),
             "loiter_s": forms.NumberInput(attrs={"min": 1, "max": 86_400, "step": "any", "size": 6}),

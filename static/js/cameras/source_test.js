@@ -16,7 +16,7 @@ async function ask(url, button) {
 function set() {
   const part = template.content.firstElementChild.cloneNode(true);
   const [button, said, image] = ["button", "said", "picture"].map((name) => part.querySelector(`[data-${name}]`));
-  (field.closest(".flex-container") ?? field).after(part);
+  (field.closest(".flex-container") ?? field).parentElement.append(part);
 
   function show(state, text, picture = "") {
     part.dataset.state = state;
