@@ -246,7 +246,7 @@ def test_arrows_lead_from_tile_to_tile_and_enter_to_its_day(visit_page: VisitPag
 
 
 def test_the_days_strip_is_read_with_keys(visit_page: VisitPage, camera_x: Camera) -> None:
-    live = visit_page(f"/cameras/{camera_x.slug}/?date=2026-03-04")
+    live = visit_page(f"/cameras/{camera_x.slug}/?date=2026-03-04", "/alarms/")
     strip = live.page.locator("[data-strip]")
     strip.focus()
     live.page.keyboard.press("Home")

@@ -136,7 +136,7 @@ def test_areas_and_lines_are_drawn_on_the_live_picture_with_who_is_in_them(
     desk = Zone.objects.create(camera=camera_x, name="Desk", kind="area", points=square, loiter_s=60)
     Zone.objects.create(camera=camera_x, name="Door", kind="line", points=[[0.2, 0.2], [0.2, 0.8]])
     Zone.objects.create(camera=camera_x, name="Window", kind="mask", points=square)
-    opened = visit_page("/cameras/gate-x/")
+    opened = visit_page("/cameras/gate-x/", "/alarms/")
     opened.open()
     opened.show(1)
     labels = opened.page.locator("[data-zones] text")
