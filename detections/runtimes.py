@@ -31,6 +31,7 @@ class OpenVinoRunner:
     def __init__(self, model: Path, *, threads: int, streams: int = 1) -> None:
         import openvino
 
+        self._tensor = openvino.Tensor
         self._core = openvino.Core()
         self._model = _taking_bytes(openvino, self._core.read_model(model))
         # Without pinning, several processes on the same cores do not all crowd the first ones.
@@ -46,7 +47,10 @@ class OpenVinoRunner:
 
     def __call__(self, tensor: NDArray[np.uint8]) -> NDArray[np.float32]:
         request = self._request(tensor.shape)
-        request.infer([tensor], share_inputs=True)
+        # As request.infer([tensor], share_inputs=True), whose looking for the kind of its inputs takes 0.4 ms.
+        request.set_input_tensor(self._tensor(tensor, shared_memory=True))
+        request.start_async()
+        request.wait()
         output: NDArray[np.float32] = request.get_output_tensor(0).data
         return output
 

@@ -1,4 +1,4 @@
-"""One camera's turn of a worker: takes its entries in order, looks ahead, and yields to other cameras fairly.
+"""One camera's turn of a worker: takes its entries in order, and yields to other cameras fairly.
 
 With n cameras waiting the gap between a camera's turns is at most n slices and a frame. A camera that is catching up
 after an outage gets at most half of a worker's time while others wait. An idle turn lingers for the next frame, so that
@@ -22,15 +22,13 @@ from django.db import DatabaseError
 
 from cameras import bell
 from cameras.analysis import Heartbeat
-from cameras.entries import Entry, Flag, Kind
+from cameras.entries import Entry, Kind
 from detections import pipeline
-from detections.boxes import Boxes
 from detections.pipeline import Camera, Picture
 
 logger = logging.getLogger(__name__)
 
 BATCH = 32
-AHEAD = 2  # Pictures decoded ahead of inference; one is looked at while the one before it takes effect.
 POLL_S = 0.003
 LOOK_S = 0.05  # How often a turn that may end asks whether others wait,
 IDLE_LOOK_S = 0.015  # and how often a lingering one does.
@@ -71,7 +69,6 @@ class Worker:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     share: Share = field(default_factory=Share)
     decoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "decode"))
-    detector: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "detect"))
     is_stopping: bool = False
     handed_on_at: float = 0.0  # When the last turn ended for others' sake (time.monotonic), else 0.
 
@@ -91,13 +88,12 @@ def worker() -> Worker:
     return Worker()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ahead:
-    """An entry that is yet to take effect, and what is being made of its picture."""
+    """The picture of entry n, which is being decoded before its turn."""
 
-    entry: Entry
-    picture: Future[Picture] | None = None
-    boxes: Future[Boxes] | None = None
+    n: int
+    picture: Future[Picture]
 
 
 class Turn:
@@ -112,8 +108,9 @@ class Turn:
         self._others_wait = False
         self.idle_s = 0.0
         self.frames = 0
-        self._ahead: deque[Ahead] = deque()
-        self._is_ending = False
+        self._upcoming: deque[Entry] = deque()  # Read from the log and not yet taken; the last one read is _read_n.
+        self._read_n = camera.last.n
+        self._ahead: Ahead | None = None
         self._looked_at = 0.0
         self._kept_at = 0.0
         self._last_frame_at = self.started
@@ -121,39 +118,29 @@ class Turn:
     def run(self) -> None:
         """Raises what the database or the disk raises; the entry it happened at then waits for the next turn."""
         try:
-            for ahead in self._entries():
-                self._take(ahead)
-                self._is_ending = self._is_ending or self._is_over()
-                if self._is_ending and not any(later.boxes for later in self._ahead):
-                    break  # What has been looked at takes effect, for the next turn would have to look again.
+            for entry in self._entries():
+                self._take(entry)
+                if self._is_over():
+                    break
         finally:
-            self._give_up_ahead()
+            if self._ahead:
+                self._ahead.picture.cancel()
         self._close()
-
-    def _give_up_ahead(self) -> None:
-        """Leaves nothing at work: another worker may own the camera in a moment."""
-        for ahead in self._ahead:
-            if ahead.picture:
-                ahead.picture.cancel()
-            if ahead.boxes and not ahead.boxes.cancel():
-                with suppress(Exception):  # Whoever takes the frame next meets it too.
-                    ahead.boxes.result()
 
     # --- One entry ---
 
-    def _take(self, ahead: Ahead) -> None:
-        entry = ahead.entry
-        if ahead.picture is None:
+    def _take(self, entry: Entry) -> None:
+        if entry.kind is not Kind.ADMITTED:
             pipeline.advance(self.camera, entry)
             return
         self._note_lag(entry)
         try:
-            picture = ahead.picture.result()
-            boxes = ahead.boxes.result() if ahead.boxes else pipeline.detect(self.camera, entry, picture)
+            picture = self._picture(entry)
+            boxes = pipeline.detect(self.camera, entry, picture)
         except Exception as error:
             self._skip(entry, error)
         else:
-            self._detect_next()
+            self._decode_next()
             try:
                 pipeline.process(self.camera, entry, picture, boxes)
             except (DatabaseError, OSError):
@@ -177,53 +164,40 @@ class Turn:
 
     # --- The order of entries ---
 
-    def _entries(self) -> Iterator[Ahead]:
-        """The log's entries in order, pictures decoded up to AHEAD frames before they are asked for."""
-        read_n = self.camera.last.n
-        batch: deque[Entry] = deque()
-        while True:
-            if not batch:
-                batch.extend(self.camera.spool.after(read_n, limit=BATCH))
-                if batch:
-                    read_n = batch[-1].n
-            while batch and sum(ahead.picture is not None for ahead in self._ahead) < AHEAD:
-                entry = batch.popleft()
-                self._ahead.append(Ahead(entry, self._decode(entry)))
-            if self._ahead:
-                yield self._ahead.popleft()
-            elif not self._linger(read_n):
-                return
+    def _entries(self) -> Iterator[Entry]:
+        """The log's entries in order."""
+        while self._read() or self._linger():
+            while self._upcoming:
+                yield self._upcoming.popleft()
 
-    def _decode(self, entry: Entry) -> Future[Picture] | None:
-        if entry.kind is not Kind.ADMITTED:
-            return None
-        return self.host.decoder.submit(pipeline.decode, self.camera.spool, entry, self.camera.detector)
+    def _read(self) -> bool:
+        """Whether there are entries to be taken."""
+        if not self._upcoming:
+            self._upcoming.extend(self.camera.spool.after(self._read_n, limit=BATCH))
+        if self._upcoming:
+            self._read_n = self._upcoming[-1].n
+        return bool(self._upcoming)
 
-    def _detect_next(self) -> None:
-        """Sets the model to work on the next picture while this one takes effect."""
-        following = next((ahead for ahead in self._ahead if ahead.picture), None)
-        if following and following.picture and not following.entry.flags & Flag.FROZEN and self._may_look_ahead():
-            picture, entry = following.picture, following.entry
-            following.boxes = self.host.detector.submit(
-                lambda: pipeline.detect(self.camera, entry, picture.result()),
-            )
+    def _picture(self, entry: Entry) -> Picture:
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead.n == entry.n:
+            return ahead.picture.result()
+        return pipeline.decode(self.camera.spool, entry, self.camera.detector)
 
-    def _may_look_ahead(self) -> bool:
-        """Not where the turn is about to end: it would last one frame longer than is fair."""
-        if self._is_ending or self.camera.detector.is_fallback:  # That one learns from what it is shown.
-            return False
-        if self.camera.last.catching_up and self._others_wait:
-            return False
-        busy_s = time.monotonic() - self.started - self.idle_s
-        has_time = busy_s + 2 * self.host.heartbeat.frame_s < settings.SLICE_S
-        return has_time or (busy_s >= settings.SLICE_S and not self._others_wait)
+    def _decode_next(self) -> None:
+        """Has the next picture decoded while this one takes effect: the model, which takes every core, rests then."""
+        self._read()
+        following = next((entry for entry in self._upcoming if entry.kind is Kind.ADMITTED), None)
+        if following:
+            picture = self.host.decoder.submit(pipeline.decode, self.camera.spool, following, self.camera.detector)
+            self._ahead = Ahead(following.n, picture)
 
-    def _linger(self, read_n: int) -> bool:
+    def _linger(self) -> bool:
         """Waits for the next entry; whether there is one."""
         began = time.monotonic()
         try:
             while time.monotonic() - self._last_frame_at < settings.LINGER_S:
-                if self.camera.spool.last_n() > read_n:
+                if self.camera.spool.last_n() > self._read_n:
                     return True
                 if self._is_over(idle=True):
                     break

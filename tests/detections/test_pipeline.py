@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.db import DatabaseError
+from django.urls import reverse
 
 from cameras import folders, presence
 from cameras.entries import Flag, Kind, Outcome
@@ -250,6 +252,11 @@ def test_a_second_owner_is_turned_away(post: Post) -> None:
 
 def test_a_camera_that_is_gone_is_no_error(post: Post) -> None:
     jobs.drain(987_654)
+
+
+def test_the_address_of_a_best_picture_is_that_of_its_page() -> None:
+    visit_id = uuid4()
+    assert store.picture_url(visit_id) == reverse("detections:visit-picture", args=[visit_id])
 
 
 def test_the_drain_is_found_by_the_name_that_is_rung() -> None:

@@ -185,9 +185,10 @@ def test_the_gate_works_as_for_a_browser(pulled: Pulled) -> None:
     def is_empty(at: float) -> bool:
         return 1 < at < pulled.length_s and not any(start - 0.5 <= at <= end + 2 for start, end in pulled.truth)
 
-    # What analysis, which may be starting still, has not answered is let through in any case.
-    passed = [entry for entry in pulled.entries if entry.reason not in ("sample", "analysis_silent")]
-    empty = [entry for entry in passed if is_empty(pulled.at(entry.captured_at))]
+    # What nobody could look at, as while models are being loaded, is let through: unknown is not clear.
+    unjudged = ("sample", "analysis_silent", "gate_saturated")
+    judged = [entry for entry in pulled.entries if entry.reason not in unjudged]
+    empty = [entry for entry in judged if is_empty(pulled.at(entry.captured_at))]
     assert sum(entry.kind is Kind.ADMITTED for entry in empty) <= 0.1 * len(empty)
 
 
