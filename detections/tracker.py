@@ -35,6 +35,10 @@ FAINT = 3.0  # A faint box is measured less well: its deviation grows by so much
 COAST_S = 0.3  # A lost track's speed falls to a third within so long.
 LEAST_INSIDE = 0.3  # A lost track of which less than this is predicted to be in the picture has walked out.
 
+# From corners to centre and size, and back; as products of matrices, for each step of numpy's costs more than its sums.
+TO_CENTRE_SIZE = np.array([[0.5, 0, -1, 0], [0, 0.5, 0, -1], [0.5, 0, 1, 0], [0, 0.5, 0, 1]])
+TO_CORNERS = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]])
+
 NUMBERS = ("centre_size", "speed", "p_place", "p_cross", "p_speed")  # (n, 4) each: centre x, y, width, height.
 
 
@@ -104,6 +108,8 @@ class Tracker:
 
     def _is_over(self, at: float, size_wh: tuple[int, int]) -> NDArray[np.bool_]:
         away = at - self._seen_at
+        if not self._missed.any():
+            return np.asarray(away > BLIND_S)
         corners = _corners(self._moving["centre_size"])
         inside = np.minimum(corners[:, 2:], size_wh) - np.maximum(corners[:, :2], 0)
         share = np.prod(np.maximum(inside, 0), axis=1) / np.maximum(np.prod(corners[:, 2:] - corners[:, :2], axis=1), 1)
@@ -254,12 +260,11 @@ class Tracker:
 
 
 def _centre_size(xyxy: Floats) -> Floats:
-    return np.hstack([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]])
+    return xyxy @ TO_CENTRE_SIZE
 
 
 def _corners(centre_size: Floats) -> Floats:
-    half = centre_size[:, 2:] / 2
-    return np.hstack([centre_size[:, :2] - half, centre_size[:, :2] + half])
+    return centre_size @ TO_CORNERS
 
 
 def _overlap(a: Floats, b: Floats, widen: Floats) -> Floats:

@@ -16,6 +16,7 @@ from cameras.opened import Opened
 
 TAIL_BYTES = 65_536
 CAPTURED_AT = '"captured_at":'
+ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for every row.
 
 
 class LoggedBox(NamedTuple):
@@ -64,7 +65,7 @@ class TrackLog:
             "failed": row.failed,
             "boxes": row.boxes,
         }
-        self._file[1].append(json.dumps(body, separators=(",", ":")).encode() + b"\n")
+        self._file[1].append(ENCODER.encode(body).encode() + b"\n")
 
     def rows(self, start: float, end: float) -> Iterator[Row]:
         """The rows captured in [start, end), in the order of analysis."""
