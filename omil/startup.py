@@ -152,7 +152,7 @@ def programs() -> list[supervise.Program]:
         name: (sys.executable, *command[1:]) if command[0] == "python" else command
         for name, command in supervise.read_procfile(settings.BASE_DIR / "Procfile").items()
     }
-    return supervise.choose(commands, counts, ready)
+    return supervise.choose(commands, counts, ready, base=("valkey",))
 
 
 def answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:

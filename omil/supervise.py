@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -22,7 +22,8 @@ from typing import TextIO
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 STEADY_S = 10.0  # A process that lived so long is no crash loop.
 DELAYS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)  # By the number of quick deaths before; the last holds for ever.
-STOP_S = 7.0  # Between the request to stop and the kill.
+STOP_S = 6.0  # Between the request to stop and the kill,
+BASE_STOP_S = 2.0  # and for what the others need, which is asked once they have ended.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The kernel kills a child whose supervisor died, also by kill -9.
 BOUND_TO_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -35,6 +36,7 @@ class Program:
     name: str
     argv: tuple[str, ...]
     is_ready: Callable[[], bool] = lambda: True
+    is_base: bool = False  # The others need it to the end: it stops last.
 
 
 def read_procfile(path: Path) -> dict[str, tuple[str, ...]]:
@@ -53,10 +55,20 @@ def choose(
     commands: Mapping[str, tuple[str, ...]],
     counts: Mapping[str, int],
     ready: Mapping[str, Callable[[], bool]] | None = None,
+    base: Collection[str] = (),
 ) -> list[Program]:
-    """The programs to run, as often as counts says, in the Procfile's order; unnamed ones run once."""
+    """The programs to run, as often as counts says, in the Procfile's order; unnamed ones run once.
+
+    `ready` tells of some when those after them may start; those in `base` stop last.
+    """
+    ready = ready or {}
     return [
-        Program(name if counts.get(name, 1) == 1 else f"{name}.{n}", argv, (ready or {}).get(name, lambda: True))
+        Program(
+            name if counts.get(name, 1) == 1 else f"{name}.{n}",
+            argv,
+            is_ready=ready.get(name, lambda: True),
+            is_base=name in base,
+        )
         for name, argv in commands.items()
         for n in range(1, counts.get(name, 1) + 1)
     ]
@@ -110,22 +122,22 @@ class Supervisor:
         self.is_coloured = out.isatty() and "NO_COLOR" not in env
         self.width = max((len(program.name) for program in self.programs), default=0)
         self.stopping = asyncio.Event()
+        self.keepers: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, announce: Callable[[], Iterable[str]] = tuple) -> None:
         """Starts everything in order, prints what announce says once all are ready, returns when all have stopped."""
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             loop.add_signal_handler(number, self.stopping.set)
-        keepers = []
         for program in self.programs:
             if self.stopping.is_set():
                 break
-            keepers.append(asyncio.create_task(self.keep(program)))
+            self.keepers[program.name] = asyncio.create_task(self.keep(program))
             await self.until_ready(program)
         if not self.stopping.is_set():
             for line in announce():
                 self.printer.say(line)
-        await asyncio.gather(*keepers)
+        await asyncio.gather(*self.keepers.values())
         self.printer.close()
 
     async def until_ready(self, program: Program, timeout_s: float = 20) -> None:
@@ -168,20 +180,28 @@ class Supervisor:
             return f"could not be started ({error})"
         reader = asyncio.create_task(self.relay(program.name, process))
         ended = asyncio.create_task(process.wait())
-        asked = asyncio.create_task(self.stopping.wait())
+        asked = asyncio.create_task(self.is_to_stop(program))
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
         if not ended.done():
-            await self.stop(process.pid, ended)
+            await self.stop(process.pid, ended, BASE_STOP_S if program.is_base else STOP_S)
         signal_group(process.pid, signal.SIGKILL)  # What it started itself goes with it.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reader, 1)  # A runaway grandchild may hold the pipe open.
         code = await ended
         return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
-    async def stop(self, pid: int, ended: asyncio.Task[int]) -> None:
+    async def is_to_stop(self, program: Program) -> None:
+        await self.stopping.wait()
+        others = [
+            self.keepers[other.name] for other in self.programs if not other.is_base and other.name in self.keepers
+        ]
+        if program.is_base and others:
+            await asyncio.wait(others)
+
+    async def stop(self, pid: int, ended: asyncio.Task[int], limit_s: float) -> None:
         signal_group(pid, signal.SIGTERM)
-        if not (await asyncio.wait({ended}, timeout=STOP_S))[0]:
+        if not (await asyncio.wait({ended}, timeout=limit_s))[0]:
             signal_group(pid, signal.SIGKILL)
             await ended
 

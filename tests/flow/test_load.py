@@ -31,6 +31,7 @@ PART = 100  # Frames of the clip with a person well in view.
 WARM_UP_S = 120.0  # Buffers fill and every part has been loaded; then memory is measured, for so long:
 GROWTH_S, SOAK_GROWTH_S = 120.0, 180.0
 GROWTH_LIMIT = 1_000_000  # Bytes a minute.
+CYCLE_S = 10.0  # Encoding a part of a clip takes memory for a moment and gives it back: the most in such a time counts.
 
 
 @dataclass
@@ -110,7 +111,11 @@ async def pour(floods: list[Flood], seconds: float, product: Product, readings: 
 
 
 def growth_per_minute(readings: list[tuple[float, int]]) -> float:
-    """The slope of the least-squares line through the readings, in bytes a minute."""
+    """The slope of the least-squares line through the most of each cycle, in bytes a minute."""
+    most: dict[float, int] = {}
+    for at, held in readings:
+        most[at // CYCLE_S * CYCLE_S] = max(held, most.get(at // CYCLE_S * CYCLE_S, 0))
+    readings = list(most.items())
     mean_t = sum(t for t, _ in readings) / len(readings)
     mean_b = sum(b for _, b in readings) / len(readings)
     spread = sum((t - mean_t) ** 2 for t, _ in readings)

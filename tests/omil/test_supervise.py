@@ -9,6 +9,8 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -231,8 +233,28 @@ async def test_what_does_not_stop_is_killed_with_what_it_started(
     await until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_the_limit_leaves_room_within_ten_seconds() -> None:
-    assert supervise.STOP_S + 2 < 10
+async def test_what_the_others_need_stops_once_they_have_ended(run: Callable[..., Running]) -> None:
+    code = """
+        import signal, sys, time
+        def stop(*_):
+            time.sleep(float(sys.argv[1]))
+            sys.exit()
+        signal.signal(signal.SIGTERM, stop)
+        print('up', flush=True)
+        time.sleep(60)
+    """
+    base, other = program("valkey", code), program("web", code)
+    running = run(replace(base, argv=(*base.argv, "0"), is_base=True), replace(other, argv=(*other.argv, "1")))
+    await until(lambda: running.out.getvalue().count("up") == 2)
+    order: list[str] = []
+    for name, keeper in running.supervisor.keepers.items():
+        keeper.add_done_callback(partial(lambda name, _task: order.append(name), name))
+    assert 1 < await running.stop() < 3
+    assert order == ["web", "valkey"]
+
+
+def test_the_limits_leave_room_within_ten_seconds() -> None:
+    assert supervise.STOP_S + supervise.BASE_STOP_S + 1 < 10
 
 
 SUPERVISOR = """
