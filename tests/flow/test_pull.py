@@ -1,6 +1,6 @@
 """Cameras that ffmpeg plays as MJPEG and GStreamer as RTSP, pulled by the whole product: all is as from a browser.
 
-The clip's first two people come once, in real time; `--whole-clip` plays all of it.
+The clip's first two people come once, in real time; `--whole-clip` plays all of it, and as H.265 too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -28,7 +29,7 @@ from tests.flow import cuts
 from tests.flow.play import Stay, unix
 from tests.product import Product, free_port
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(420)]
 
 FIRST_TWO_S = 47.0
 EDGE_S = 1.0
@@ -84,23 +85,27 @@ def _is_over(camera: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def rtsp(film: Film, folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """H.264 with a key picture every second."""
-    sent = streams.encode(folder / "sent.mp4", "-i", str(film.video), seconds=film.length_s, group=10)
-    with streams.serving(streams.launch(sent), user="user", password="hunter2") as server:
+def rtsp(film: Film, folder: Path, codec: str = "h264") -> Iterator[tuple[str, Callable[[], None]]]:
+    """With a key picture every second."""
+    sent = streams.encode(folder / "sent.mp4", "-i", str(film.video), codec=codec, seconds=film.length_s, group=10)
+    with streams.serving(streams.launch(sent, codec=codec), user="user", password="hunter2") as server:
         yield server.url("user:hunter2@"), server.kill
 
 
-SOURCES = {"mjpeg": mjpeg, "rtsp": rtsp}
+Source = Callable[[Film, Path], AbstractContextManager[tuple[str, Callable[[], None]]]]
+SOURCES: dict[str, Source] = {"mjpeg": mjpeg, "rtsp": rtsp, "rtsp_h265": partial(rtsp, codec="h265")}
 
 
 @pytest.fixture(scope="module", params=SOURCES)
 def pulled(
     tmp_path_factory: pytest.TempPathFactory, models: Path, test_data: Path, request: pytest.FixtureRequest
 ) -> Iterator[Pulled]:
+    is_whole = request.config.getoption("whole_clip")
+    if request.param == "rtsp_h265" and not is_whole:
+        pytest.skip("H.265 is played with --whole-clip only")
     video = test_data / "videos" / "one-by-one-person-detection.mp4"
     about = json.loads(video.with_suffix(".presence.json").read_text())
-    length_s = about["frames"] / about["fps"] if request.config.getoption("whole_clip") else FIRST_TWO_S
+    length_s = about["frames"] / about["fps"] if is_whole else FIRST_TWO_S
     truth = [(first / about["fps"], last / about["fps"]) for first, last in about["visits"]]
     film = Film(video, length_s, [stay for stay in truth if stay[1] < length_s])
     folder = tmp_path_factory.mktemp("pull")
