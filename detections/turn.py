@@ -191,6 +191,7 @@ class Turn:
         if following:
             picture = self.host.decoder.submit(pipeline.decode, self.camera.spool, following, self.camera.detector)
             self._ahead = Ahead(following.n, picture)
+            time.sleep(0)  # Lets go of the interpreter's lock: decoding begins at once.
 
     def _linger(self) -> bool:
         """Waits for the next entry; whether there is one."""

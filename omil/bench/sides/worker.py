@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Unit
-from cameras import connections, folders
+from cameras import connections, folders, heap
 from cameras.entries import Kind, Outcome
 from cameras.frames import Frame
 from cameras.models import Camera
@@ -35,6 +35,7 @@ class Measured:
         self.starts_at = time.time()
         detector = get_detector()
         connections.keep()
+        heap.settle()
         worker().heartbeat.start()
         self.about = {"camera": self.camera.pk, "detector": detector.name}
 
