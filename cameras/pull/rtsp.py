@@ -1,31 +1,32 @@
 """Sources over RTSP: H.264 and H.265, and what else FFmpeg decodes, over TCP. Pure.
 
-FFmpeg is given a checked address (rtsp_probe) and may use no other protocol; where the camera sends it elsewhere all
-the same, that is seen before anything is read.
+FFmpeg connects to our forwarder only, which holds the connection to the checked address; where the server sends us on
+to another one, that is checked and connected to in turn.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from urllib.parse import urldefrag
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from cameras.pull import rtsp_probe
+from cameras.pull import rtsp_connection
 from cameras.pull.decode import Decoding
-from cameras.pull.peers import peers
+from cameras.pull.forwarder import Forwarder
 from cameras.pull.source import Connected, Control, Fault, Item, Settings
 
+MOST_REDIRECTIONS = 5
 FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (av.HTTPUnauthorizedError, "unauthorized"),
     (av.HTTPForbiddenError, "unauthorized"),
     (av.HTTPNotFoundError, "not_found"),
     (av.HTTPClientError, "http_error"),
     (av.HTTPServerError, "http_error"),
-    (ConnectionRefusedError, "refused"),
     (av.ExitError, "silent"),
     (TimeoutError, "silent"),
     (av.DecoderNotFoundError, "unsupported"),
@@ -37,21 +38,42 @@ FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 
 def read(settings: Settings, control: Control) -> Iterator[Item]:
     av.logging.set_level(None)  # FFmpeg's own words may hold the address, password included.
-    with rtsp_probe.answering(settings) as (address, url):
-        container = _open(url, settings)
-    with closing(container):
-        if others := peers() - {address}:
-            raise Fault("address_not_allowed", f"sent on to {min(map(str, others))}")
+    with _reached(settings) as (container, forwarder):
         stream = _stream(container, settings)
         yield Connected(_words_for(stream))
-        yield from _packets(container, stream, settings, control)
-    raise Fault("ended")
+        try:
+            yield from _packets(container, stream, settings, control)
+        except Fault as fault:
+            raise forwarder.fault or fault from None
+        raise forwarder.fault or Fault("ended")
 
 
-def _open(url: str, settings: Settings) -> InputContainer:
+@contextmanager
+def _reached(settings: Settings) -> Iterator[tuple[InputContainer, Forwarder]]:
+    """What plays, of the server that we are sent on to in the end. Raises Fault."""
+    url = urldefrag(settings.source)[0]
+    seen: set[str] = set()
+    while url not in seen and len(seen) <= MOST_REDIRECTIONS:
+        seen.add(url)
+        with Forwarder(rtsp_connection.connected(url, settings), url, settings) as forwarder:
+            try:
+                container = _open(forwarder, settings)
+            except Fault:
+                if forwarder.location is None:
+                    raise
+            else:
+                with closing(container):
+                    yield container, forwarder
+                return
+        url = rtsp_connection.redirected(url, forwarder.location)
+    raise Fault("redirect_loop")
+
+
+def _open(forwarder: Forwarder, settings: Settings) -> InputContainer:
     options = {
         "rtsp_transport": "tcp",
-        "protocol_whitelist": "rtsp,rtp,tcp,tls",
+        "protocol_whitelist": "tcp",
+        "user_agent": forwarder.agent,
         "allowed_media_types": "video",
         "timeout": str(round(settings.silent_s * 1e6)),
         # The description says all there is to know: nothing need be decoded before the first picture is wanted.
@@ -60,9 +82,13 @@ def _open(url: str, settings: Settings) -> InputContainer:
     }
     began_at = time.monotonic()
     try:
-        container: InputContainer = av.open(url, options=options, timeout=(settings.connect_s, settings.silent_s))
+        container: InputContainer = av.open(
+            forwarder.url, "r", "rtsp", options=options, timeout=(settings.connect_s, settings.silent_s)
+        )
         return container
     except (av.FFmpegError, OSError) as error:
+        if forwarder.fault:
+            raise forwarder.fault from None
         if time.monotonic() - began_at > settings.connect_s - 0.2:  # FFmpeg says anything then.
             raise Fault("silent", "no answer") from None
         raise _fault(error) from None

@@ -26,19 +26,22 @@ def main(about: dict[str, Any]) -> None:
     factory.set_launch(about["launch"])
     factory.set_shared(True)
     if about.get("user"):
-        secure(server, factory, about["user"], about["password"])
+        secure(server, factory, about["user"], about["password"], about.get("auth", "digest"))
     server.get_mount_points().add_factory("/cam", factory)
     server.attach(None)
     print("ready", flush=True)  # noqa: T201
     GLib.MainLoop().run()
 
 
-def secure(server: Any, factory: Any, user: str, password: str) -> None:
+def secure(server: Any, factory: Any, user: str, password: str, kind: str) -> None:
     auth = GstRtspServer.RTSPAuth()
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    auth.set_supported_methods(getattr(GstRtsp.RTSPAuthMethod, kind.upper()))
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
-    auth.add_digest(user, password, token)
+    if kind == "basic":
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.add_digest(user, password, token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_role(ROLE)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,9 +16,10 @@ import trustme
 from cameras import images, packets
 from cameras.packet_ring import PacketRing
 from cameras.pull import process, rtsp, wire
-from cameras.pull.source import Connected, Control, Fault, Item, Packets, Picture, Settings
+from cameras.pull.source import Connected, Control, Fault, Item, Packets
 from cameras.pull.wire import Kind
 from tests.cameras.pull import streams
+from tests.cameras.pull.rtsp_server import Answer, misbehaving, pictures, read, saying, settings, silence
 from tests.cameras.pull.streams import launch, serving
 
 WHITE = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
@@ -39,34 +37,6 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "h265": streams.encode(folder / "h265.mp4", *streams.pattern(fps=10), seconds=60, codec="h265", group=10),
         "changing": changing,
     }
-
-
-def settings(url: str, **changes: object) -> Settings:
-    values: dict[str, object] = {
-        "fps": 5.0,
-        "allow": ("127.0.0.1",),
-        "copies_packets": True,
-        "connect_s": 2.0,
-        "silent_s": 2.0,
-        **changes,
-    }
-    return Settings(1, url, **values)  # type: ignore[arg-type]
-
-
-def read(url: str, seconds: float, **changes: object) -> list[Item]:
-    """What comes in so many seconds from the first picture on. Raises Fault."""
-    control, found, ends_at = Control(5.0), [], 0.0
-    for item in rtsp.read(settings(url, **changes), control):
-        found.append(item)
-        if isinstance(item, Picture):
-            ends_at = ends_at or time.monotonic() + seconds
-        if ends_at and time.monotonic() > ends_at:
-            return found
-    raise AssertionError("the source ended without a fault")
-
-
-def pictures(items: list[Item]) -> list[Picture]:
-    return [item for item in items if isinstance(item, Picture)]
 
 
 @pytest.mark.parametrize(
@@ -186,56 +156,6 @@ async def collect(reader: process.ReaderProcess, ring: PacketRing) -> int:
 
 # --- Servers that misbehave ---
 
-Answer = Callable[[socket.socket], None]
-
-
-@contextmanager
-def misbehaving(answer: Answer) -> Iterator[str]:
-    """A server of which every connection is answered so; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        stopping = threading.Event()
-        server.settimeout(0.1)
-
-        def serve() -> None:
-            while not stopping.is_set():
-                try:
-                    connection, _ = server.accept()
-                except TimeoutError:
-                    continue
-                threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
-
-        def serve_one(connection: socket.socket) -> None:
-            with connection:
-                try:
-                    answer(connection)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"rtsp://user:hunter2@127.0.0.1:{server.getsockname()[1]}/cam"
-        finally:
-            stopping.set()
-            thread.join()
-
-
-def saying(status: str, *fields: str) -> Answer:
-    """To every request but OPTIONS."""
-
-    def answer(connection: socket.socket) -> None:
-        while request := connection.recv(4_096).decode():
-            number = next(line for line in request.split("\r\n") if line.startswith("CSeq"))
-            line = "200 OK" if request.startswith("OPTIONS") else status
-            connection.sendall("\r\n".join([f"RTSP/1.0 {line}", number, *fields, "", ""]).encode())
-
-    return answer
-
-
-def silence(connection: socket.socket) -> None:
-    while connection.recv(4_096):
-        pass
-
 
 @pytest.mark.parametrize(
     ("answer", "code"),
@@ -275,23 +195,6 @@ def test_redirections_are_followed_but_not_for_ever_and_nowhere_forbidden(films:
         with pytest.raises(Fault) as fault:
             read(url, 1)
         assert fault.value.code == "unsupported"
-
-
-def test_a_server_that_sends_only_ffmpeg_elsewhere_is_found_out(films: dict[str, Path]) -> None:
-    """It answers our own question well, and FFmpeg's with a redirection, which FFmpeg follows by itself."""
-    with serving(launch(films["h264"]), address="127.0.0.2") as target:
-
-        def sly(connection: socket.socket) -> None:
-            while request := connection.recv(4_096).decode():
-                number = next(line for line in request.split("\r\n") if line.startswith("CSeq"))
-                status, more = "200 OK", ""
-                if request.startswith("DESCRIBE") and "User-Agent: Omil" not in request:
-                    status, more = "302 Found", f"Location: rtsp://127.0.0.2:{target.port}/cam\r\n"
-                connection.sendall(f"RTSP/1.0 {status}\r\n{number}\r\n{more}\r\n".encode())
-
-        with misbehaving(sly) as url, pytest.raises(Fault) as fault:
-            read(url, 1)
-    assert (fault.value.code, fault.value.detail) == ("address_not_allowed", "sent on to 127.0.0.2")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
