@@ -260,11 +260,13 @@ class Tracker:
 
 
 def _centre_size(xyxy: Floats) -> Floats:
-    return xyxy @ TO_CENTRE_SIZE
+    centre_size: Floats = xyxy @ TO_CENTRE_SIZE
+    return centre_size
 
 
 def _corners(centre_size: Floats) -> Floats:
-    return centre_size @ TO_CORNERS
+    xyxy: Floats = centre_size @ TO_CORNERS
+    return xyxy
 
 
 def _overlap(a: Floats, b: Floats, widen: Floats) -> Floats:
