@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
-from urllib.parse import urljoin, urlsplit
+from contextlib import suppress
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from cameras import addresses
 from cameras.addresses import AddressRefused
@@ -53,11 +53,20 @@ def _secured(plain: socket.socket, host: str, settings: Settings) -> socket.sock
 
 
 def redirected(url: str, location: str) -> str:
-    """With our user and password only as long as it is the same host."""
-    parts, target = urlsplit(url), urlsplit(urljoin(url, location))
-    if target.scheme.lower() not in PORTS or not target.hostname or not re.search(r"[^:](:\d{1,5})?$", target.netloc):
-        raise Fault("unsupported", "sent on to what is no RTSP")
-    if target.hostname == parts.hostname and "@" not in target.netloc and "@" in parts.netloc:
+    """With our user and password only as long as it is the same host, and the connection is not to lose its TLS.
+
+    Raises Fault where that is no address of RTSP.
+    """
+    with suppress(ValueError):  # What splitting raises of no URL, and `port` of one that is none.
+        parts, target = urlsplit(url), urlsplit(urljoin(url, location))
+        if target.scheme.lower() in PORTS and target.hostname and target.port != 0:
+            return _with_password(parts, target).geturl()
+    raise Fault("unsupported", "sent on to what is no RTSP")
+
+
+def _with_password(parts: SplitResult, target: SplitResult) -> SplitResult:
+    is_trusted = target.hostname == parts.hostname and target.scheme.lower() in (parts.scheme.lower(), "rtsps")
+    if is_trusted and "@" not in target.netloc and "@" in parts.netloc:
         user = parts.netloc.rpartition("@")[0]
-        target = target._replace(netloc=f"{user}@{target.netloc}")
-    return target.geturl()
+        return target._replace(netloc=f"{user}@{target.netloc}")
+    return target
