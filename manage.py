@@ -11,9 +11,15 @@ if __name__ == "__main__":
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
     try:
         _ = settings.DATA_DIR  # A wrong setting is one line, not a traceback.
     except ImproperlyConfigured as error:
         sys.exit(f"Omil cannot start: {error}")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except DatabaseError as error:
+        if not any(words in str(error) for words in ("no such table", "does not exist")):
+            raise
+        sys.exit(f"The database of {settings.DATA_DIR} has no tables yet: run make run first, or set OMIL_DATA_DIR.")

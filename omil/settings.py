@@ -223,6 +223,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"  # What is stored and logged; pages show the viewer's zone.
 PICTURE_ZONE = env.zone("OMIL_TIME_ZONE")  # Of the times drawn into streams and snapshots, which viewers share.
 USE_I18N = True
+FORMAT_MODULE_PATH = ["omil.formats"]
 
 # --- Static files --------------------------------------------------------------------------------------------------
 
@@ -360,10 +361,12 @@ LOGGING = {
     "formatters": {
         "line": {"()": "omil.logs.RedactingFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     },
+    "filters": {"short": {"()": "omil.logs.WithoutTraceback"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "daphne": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"filters": ["short"]},
         "django.channels.server": {"level": "WARNING"},
         # It writes out each address that it asks, and webhooks have secrets in theirs.
         "httpx": {"level": "WARNING"},

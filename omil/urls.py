@@ -8,6 +8,7 @@ from django.views.i18n import set_language
 
 from omil import health
 
+handler400 = "omil.refusals.bad_request"
 admin.autodiscover()
 urlpatterns = [
     path("", include("accounts.urls")),
