@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDER = "packets"
@@ -23,6 +23,7 @@ CODECS = ("h264", "hevc")
 
 STRETCH_S = 2.0  # Of one file: a clip is not kept waiting for the end of a long group.
 STRETCH_BYTES = 8_000_000
+STEP_US = 1_000  # Least, from a first key picture to the next picture.
 
 MAGIC = b"OGP1"
 START = struct.Struct("!4sI")
@@ -166,7 +167,8 @@ def _about(body: bytes) -> tuple[dict[str, str], int]:
 
 
 class Collector:
-    """Puts a source's packets together to files. What comes before the first key picture is of no use to anybody."""
+    """Puts the packets of one connection together to files. What comes before the first key picture is of no use to
+    anybody, nor what is shown before it, which may depend on what came earlier."""
 
     def __init__(self) -> None:
         self._form: Form | None = None
@@ -174,6 +176,8 @@ class Collector:
         self._size = 0
         self._key_us = 0
         self._n = 0
+        self._groups = 0
+        self._has_begun = False  # With a picture that is shown after the first key picture.
 
     def add(self, packet: Packet, form: Form) -> bytes | None:
         """Takes the next packet in; returns a file that is complete without it."""
@@ -181,14 +185,24 @@ class Collector:
         if packet.is_key:
             done = self.flush()
             self._form, self._key_us, self._n = form, packet.pts_us, 0
-        elif self._form is None:
+            self._groups += 1
+        elif self._form is None or (not self._has_begun and packet.pts_us < self._key_us):
             return None
         elif self._packets and self._is_long(packet):
             done = self._take()
             self._n += 1
+        self._has_begun = self._has_begun or not packet.is_key
+        if self._groups == 1 and self._n == 0 and not packet.is_key and packet.pts_us <= self._key_us:
+            self._begin_before(packet)
         self._packets.append(packet)
         self._size += len(packet.data)
         return done
+
+    def _begin_before(self, packet: Packet) -> None:
+        """The first time of a connection is known worst: where pictures are sent in another order than they are shown
+        it may come out later than those of pictures shown after it."""
+        first, self._key_us = self._packets[0], packet.pts_us - STEP_US
+        self._packets[0] = replace(first, pts_us=self._key_us, dts_us=min(first.dts_us, self._key_us))
 
     def _is_long(self, packet: Packet) -> bool:
         length_us = packet.dts_us - self._packets[0].dts_us

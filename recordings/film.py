@@ -17,6 +17,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
+from cameras.pull import nal
 from recordings.encode import MATRIX_BT601, NOMINAL_FPS, TICKS, TIME_BASE, X264, Decoder
 
 LAST_TICKS = TICKS // 10
@@ -97,17 +98,17 @@ class _Writer:
             ticks = _ticks(packet.pts, track)
             if first is None:
                 first, shift = ticks, self._next_ticks - ticks
-            if ticks < first:
+            if ticks < first:  # It depends on what is before the stretch.
                 continue
-            self._write(packet, track, shift)
+            self._write(packet, track, shift, is_first=ticks == first)
             length = _ticks(packet.duration or 0, track) or LAST_TICKS
             self._next_ticks = max(self._next_ticks, ticks + shift + length)
             self.count += 1
             yield at_s
         self._end(track, shift)
 
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
-        """`shift`: by so many ticks the stretch's times move."""
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int, *, is_first: bool) -> None:
+        """`shift`: by so many ticks the stretch's times move. `is_first`: of the stretch."""
         raise NotImplementedError
 
     def _end(self, track: VideoStream, shift: int) -> None:
@@ -120,7 +121,7 @@ class _Writer:
 class _Copy(_Writer):
     _dts = -TICKS
 
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int, *, is_first: bool) -> None:
         if self._stream is None:
             self._stream = self._output.add_stream_from_template(track)
             self._stream.codec_context.codec_tag = track.codec_context.codec_tag
@@ -128,11 +129,14 @@ class _Copy(_Writer):
         pts = _ticks(packet.pts or 0, track) + shift
         dts = pts if packet.dts is None else _ticks(packet.dts, track) + shift
         self._dts = max(dts, self._dts + 1)
-        packet.stream = self._stream
-        packet.duration = _ticks(packet.duration or 0, track)
-        packet.pts, packet.dts = max(pts, self._dts), self._dts
-        packet.time_base = TIME_BASE
-        self._output.mux(packet)
+        data = bytes(packet)
+        if is_first:
+            data = nal.begun_anew(track.codec_context.name, data, is_in_mp4=True)
+        copied = av.Packet(data)
+        copied.stream, copied.time_base, copied.is_keyframe = self._stream, TIME_BASE, packet.is_keyframe
+        copied.duration = _ticks(packet.duration or 0, track)
+        copied.pts, copied.dts = max(pts, self._dts), self._dts
+        self._output.mux(copied)
 
 
 class _Encode(_Writer):
@@ -143,7 +147,7 @@ class _Encode(_Writer):
         self._decoder = Decoder()
         self._key_ticks, self._last_ticks = -TICKS, -1
 
-    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int) -> None:
+    def _write(self, packet: Packet[VideoStream], track: VideoStream, shift: int, *, is_first: bool) -> None:
         self._show(packet.decode(), track, shift)
 
     def _end(self, track: VideoStream, shift: int) -> None:

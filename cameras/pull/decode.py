@@ -178,6 +178,8 @@ class Decoding:
         form = self._form(data) if is_key else self._last_form
         if form is None or not form.width or not form.height:
             return
+        if self._last_form is None:
+            data = nal.begun_anew(self._codec, data)
         self._last_form = form
         body = self._collector.add(Packet(max(pts_us, dts_us), dts_us, is_key, data), form)
         if body is not None:

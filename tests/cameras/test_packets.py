@@ -54,6 +54,29 @@ def test_a_long_group_is_several_files_of_which_each_says_what_it_follows() -> N
     assert packets.unbroken(names[1:]) == []
 
 
+def test_what_is_shown_before_the_first_key_picture_of_a_connection_is_left_out() -> None:
+    """It may depend on what came earlier; before later key pictures all is there."""
+    collector = Collector()
+    times = [(0.0, 0.3), (0.1, 0.1), (0.2, 0.2), (0.3, 0.6), (0.4, 0.5), (1.0, 1.3), (1.1, 1.1), (1.2, 1.2)]
+    bodies = [collector.add(packet(at, is_key=at in {0.0, 1.0}, shown_s=shown_s), FORM) for at, shown_s in times]
+    files = [packets.unpack(body)[1] for body in [*bodies, collector.flush()] if body]
+    shown = [[(each.pts_us - START_US) / 1e6 for each in file] for file in files]
+    assert shown == [[0.3, 0.6, 0.5], [1.3, 1.1, 1.2]]
+
+
+def test_a_connections_first_key_picture_is_shown_first() -> None:
+    """Its time comes out too late where pictures are sent in another order than they are shown."""
+    collector = Collector()
+    for at, shown_s in [(0.0, 0.2), (0.1, 0.5), (0.2, 0.3), (0.25, 0.1), (0.3, 0.4)]:
+        assert collector.add(packet(at, is_key=at == 0.0, shown_s=shown_s), FORM) is None
+    body = collector.flush()
+    assert body
+    first, *rest = packets.unpack(body)[1]
+    assert packets.name_in(body).key_us == first.pts_us == START_US + 99_000
+    assert first.dts_us <= first.pts_us
+    assert [each.pts_us - START_US for each in rest] == [500_000, 300_000, 100_000, 400_000]
+
+
 def test_a_flood_does_not_make_a_file_larger_than_may_be_sent() -> None:
     collector = Collector()
     sizes = [

@@ -51,6 +51,15 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "reordered": streams.encode(folder / "reordered.mp4", *pattern, seconds=30, reordered=2),
         "long": streams.encode(folder / "long.mp4", *pattern, seconds=30, group=250),
         "h265": streams.encode(folder / "h265.mp4", *streams.pattern(fps=10), seconds=30, codec="h265", group=20),
+        "open": streams.encode(
+            folder / "open.mp4",
+            *streams.pattern(fps=10),
+            seconds=30,
+            codec="h265",
+            group=20,
+            reordered=3,
+            is_open=True,
+        ),
         "large": streams.encode(folder / "large.mp4", *streams.pattern("640x480"), seconds=30),
     }
 
@@ -333,6 +342,63 @@ def test_a_stretch_of_it_can_be_taken_away(
     assert dts == sorted(set(dts))
     assert 7 <= float(told["format"]["duration"]) <= 11.5
     assert shown(tmp_path / "film.mp4") <= shown(films[form])
+
+
+def assert_decodes(path: Path) -> None:
+    """To pictures of which each belongs there: decoders that hide mistakes say so."""
+    command = ["ffmpeg", "-v", "warning", "-i", str(path), "-fps_mode", "passthrough", "-f", "framecrc", "-"]
+    assert subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stderr == ""
+
+
+def test_open_groups_are_whole_in_clips_and_where_a_film_joins_them(
+    gate: Gate, films: dict[str, Path], tmp_path: Path, encoded: list[int]
+) -> None:
+    """What is shown before a key picture refers to what was before it, which is not there where clips are joined."""
+    gate.play(films["open"], (9, 20)).ends()
+    gate.now += 5
+    gate.play(films["open"], (7, 15)).ends().encode()
+    first, second = gate.clips()
+    assert encoded == []
+    for clip in (first, second):
+        assert_decodes(footage.file_of(clip))
+        assert_plays(clip, codec="hevc")
+    spans = [(first, 3, 8), (first, 11, 16), (second, 0, 99), (second, 4, 9), (first, 2, 7)]
+    stretches = [Stretch(footage.file_of(clip), start, min(end, clip.duration_s)) for clip, start, end in spans]
+    film.join(stretches, tmp_path / "film.mp4", FASTEST, lambda _done: None)
+    assert_decodes(tmp_path / "film.mp4")
+    told = probe(tmp_path / "film.mp4")
+    dts = [float(packet["dts_time"]) for packet in told["packets"]]
+    assert dts == sorted(set(dts))
+    whole = sum(stretch.end_s - stretch.start_s for stretch in stretches)
+    assert whole - 1 <= float(told["format"]["duration"]) <= whole + 2.5 * len(stretches)
+    assert shown(tmp_path / "film.mp4") <= shown(films["open"])
+    times = sorted(seconds(told))
+    assert max(later - earlier for earlier, later in pairwise(times)) < 0.5
+    frames = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "frame=pts", "-of", "csv=p=0", str(tmp_path / "film.mp4")],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    ).stdout.split()
+    assert len(frames) == len(times)
+
+
+def test_open_groups_are_whole_after_the_camera_was_away(
+    gate: Gate, films: dict[str, Path], tmp_path: Path, encoded: list[int]
+) -> None:
+    """It goes on in the middle of what it sends."""
+    later = tmp_path / "later.mp4"
+    command = ["ffmpeg", "-v", "error", "-ss", "6.5", "-i", str(films["open"]), "-c", "copy", str(later)]
+    subprocess.run(command, check=True, timeout=60)
+    gate.play(films["open"], (6, 99), until_s=13)
+    gate.now += 3
+    gate.play(later, (0, 5), until_s=20).ends().encode()
+    (clip,) = gate.clips()
+    assert encoded == []
+    assert_decodes(footage.file_of(clip))
+    assert_plays(clip, codec="hevc")
+    assert shown(footage.file_of(clip)) <= shown(films["open"])
 
 
 def test_stretches_of_different_forms_become_one_film(gate: Gate, films: dict[str, Path], tmp_path: Path) -> None:

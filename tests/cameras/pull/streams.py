@@ -32,10 +32,13 @@ def encode(
     seconds: float | None = None,
     group: int = 50,
     reordered: int = 0,
+    is_open: bool = False,
     from_s: float = 0.0,
 ) -> Path:
-    """A film of these ffmpeg inputs as a camera would send it: every key picture with its parameter sets."""
-    params = f"keyint={group}:min-keyint={group}:scenecut=0:bframes={reordered}:repeat-headers=1:aud=1:open-gop=0"
+    """A film of these ffmpeg inputs as a camera would send it: every key picture with its parameter sets.
+    `is_open`: pictures shown before a key picture refer to what is before it, too."""
+    params = f"keyint={group}:min-keyint={group}:scenecut=0:bframes={reordered}:repeat-headers=1:aud=1"
+    params += f":open-gop={int(is_open)}"
     command = ["nice", "ffmpeg", "-v", "error", "-y", *inputs, "-an", "-c:v", LIBRARIES[codec], "-preset", "ultrafast"]
     command += ["-pix_fmt", "yuv420p", f"-x{codec[1:]}-params", params + (":log-level=none" if codec == "h265" else "")]
     command += ["-t", str(seconds)] if seconds else []

@@ -192,3 +192,24 @@ def test_parameter_sets_are_found_before_the_slices() -> None:
     assert nal.parameter_sets("hevc", unit + b"\x40\x01v" + unit + b"\x42\x01s" + unit + b"\x26\x01x") == (
         unit + b"\x40\x01v" + unit + b"\x42\x01s"
     )
+
+
+@pytest.mark.parametrize(
+    ("codec", "data", "expected"),
+    [
+        # Each slice of the picture, and nothing of its parameter sets.
+        ("hevc", "000001 4201aa 000001 2a01bb 00000001 2a01cc", "000001 4201aa 000001 2201bb 00000001 2201cc"),
+        # A picture with which all begins anyway.
+        ("hevc", "000001 2601bb", "000001 2601bb"),
+        # H.264 has no such mark.
+        ("h264", "000001 2a01bb", "000001 2a01bb"),
+    ],
+)
+def test_a_key_picture_can_be_marked_as_a_new_beginning(codec: str, data: str, expected: str) -> None:
+    assert nal.begun_anew(codec, bytes.fromhex(data)).hex() == expected.replace(" ", "")
+
+
+def test_a_key_picture_in_an_mp4_can_be_marked_as_a_new_beginning() -> None:
+    data = bytes.fromhex("00000003 4201aa 00000004 2a012a2a 00000003 2b01cc")
+    expected = bytes.fromhex("00000003 4201aa 00000004 22012a2a 00000003 2301cc")
+    assert nal.begun_anew("hevc", data, is_in_mp4=True) == expected
