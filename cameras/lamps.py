@@ -23,6 +23,7 @@ LOOKS: dict[State, tuple[str | Promise, str]] = {
     "frozen": (_("frozen picture"), "ice"),
     "obscured": (_("covered or black"), "bad"),
     "silent": (_("silent"), "bad"),
+    "played": (_("played to its end"), "off"),
     "unanalysed": (_("not analysed"), "violet"),
     "off": (_("switched off"), "off"),
 }

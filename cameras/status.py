@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal
 
@@ -11,9 +11,10 @@ from cameras import folders, presence
 from cameras.analysis import AnalysisState
 from cameras.entries import VERDICTS, Entry, Flag, Kind
 from cameras.presence import Presence
+from cameras.pull import problems
 from cameras.spool import Spool
 
-State = Literal["live", "quiet", "behind", "frozen", "obscured", "silent", "off", "unanalysed"]
+State = Literal["live", "quiet", "behind", "frozen", "obscured", "silent", "played", "off", "unanalysed"]
 RATE_S = 5.0
 LOOK_BACK = 256  # Entries; enough for RATE_S at 30 frames per second with refusals counted every second.
 
@@ -43,7 +44,10 @@ def describe(camera_id: int, *, is_enabled: bool, analysis: AnalysisState, limit
     seen = presence.read(spool.folder)
     recent = spool.after(max(0, spool.last_n() - LOOK_BACK))
     waiting = first_waiting(spool, seen.n)
-    return decide(recent, waiting, seen, is_enabled=is_enabled, analysis=analysis, limits=limits, now=time.time())
+    found = decide(recent, waiting, seen, is_enabled=is_enabled, analysis=analysis, limits=limits, now=time.time())
+    if found.state == "silent" and (standing := problems.read(camera_id)) and standing.state == "ended":
+        return replace(found, state="played", since=standing.since)  # A file, of which no more is to come.
+    return found
 
 
 def first_waiting(spool: Spool, analysed_n: int) -> Entry | None:

@@ -152,8 +152,10 @@ class Feed:
             self._wants_answers = state.wants_answers
             if state.code:  # It works, although something is wrong with it.
                 self._stand("pictures", state.code, state.detail)
-        elif state.state in ("failed", "ended"):
-            self._stand(state.state, state.code, state.detail)
+        elif state.state == "failed":
+            self._stand("failed", state.code, state.detail)
+        elif state.state == "ended":  # As it should; the code says so only to whoever wanted more of it.
+            self._stand("ended")
 
     def _pictured(self, message: Message) -> None:
         self._pictured_at = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Unit, User
-from cameras import folders
+from cameras import alarms, folders, lamps
 from cameras.alarms import Alarm, Looked, decide
 from cameras.entries import Flag, Kind
 from cameras.models import Camera
@@ -38,7 +38,7 @@ def pictures(name: str) -> Looked:
     return Looked(name, name, True, CameraStatus("quiet", NOW, 5.0, 0.0, 0, NOW), Standing("pictures", "", "", NOW - 9))
 
 
-@pytest.mark.parametrize("state", ["quiet", "live", "behind", "off", "unanalysed"])
+@pytest.mark.parametrize("state", ["quiet", "live", "behind", "off", "unanalysed", "played"])
 def test_a_camera_that_is_well_is_no_alarm(state: str) -> None:
     assert codes(looked("a", state)) == []
 
@@ -146,3 +146,17 @@ def test_a_cameras_own_page_tells_only_of_it(bobs: Client, unit_x: Unit, camera_
     assert "Other gate" in page
     assert camera_x.name not in page
     assert bobs.get(f"/alarms/?camera={camera_y.slug}").content.decode().strip() == ""
+
+
+def test_a_file_that_was_played_to_its_end_is_no_alarm_and_its_list_says_so(camera_x: Camera) -> None:
+    camera_x.kind, camera_x.source = "pull", "file:gate.mp4"
+    Camera.objects.filter(pk=camera_x.pk).update(kind=camera_x.kind, source=camera_x.source)
+    past = time.time() - 60
+    spool = Spool(folders.of(camera_x.pk))
+    spool.append(Kind.NO_MOTION, "", captured_at=past, received_at=past)
+    problems.write(camera_x.pk, Standing("pictures", "", "", past))
+    assert [alarm.code for alarm in alarms.of([camera_x])] == ["silent"]
+    problems.write(camera_x.pk, Standing("ended", "", "", past + 1))
+    assert alarms.of([camera_x]) == []
+    [lit] = lamps.lit([camera_x])
+    assert (lit.lamp.word, lit.lamp.tone) == ("played to its end", "off")  # type: ignore[attr-defined]

@@ -4,8 +4,8 @@ import { BoxLayer } from "./box_layer.js";
 import { ZoneLayer } from "./zone_layer.js";
 import { countText, durationText, momentText, text } from "../lib/texts.js";
 
-const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", obscured: "bad", silent: "bad", off: "off", unanalysed: "violet", unknown: "off" };
-const BLIND = new Set(["silent", "off"]); // States in which no picture comes.
+const LAMPS = { live: "good", quiet: "calm", behind: "warn", frozen: "ice", obscured: "bad", silent: "bad", played: "off", off: "off", unanalysed: "violet", unknown: "off" };
+const BLIND = new Set(["silent", "played", "off"]); // States in which no picture comes.
 const SEEING = new Set(["live", "quiet", "behind", "unanalysed", "obscured"]); // States in which the picture shown is the present one.
 const KEPT_TRACKS = 32;
 const MOST_CHIPS = 3;
@@ -163,7 +163,7 @@ export class Tile {
     if (status === "behind" && lagS >= 1) return text("lag", { seconds: lagS.toFixed(0) });
     if (status === "obscured" && since) return text("since", { time: momentText(since) });
     if (SEEING.has(status)) return text("rate", { fps: fps.toFixed(1) });
-    const isStuck = status === "silent" || status === "frozen";
+    const isStuck = ["silent", "played", "frozen"].includes(status);
     return isStuck && since ? text("since", { time: momentText(since) }) : "";
   }
 

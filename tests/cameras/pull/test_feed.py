@@ -6,9 +6,11 @@ import os
 import signal
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 import pytest
+from pytest_django import Settings
 
 from cameras import folders, node
 from cameras.entries import VERDICTS
@@ -16,6 +18,7 @@ from cameras.frames import Frame
 from cameras.pull import problems
 from cameras.spool import Spool
 from cameras.zones import Masks
+from tests.cameras.pull import streams
 from tests.cameras.pull.ingesting import PICTURES, Pulled, wanted
 from tests.cameras.pull.server import camera
 
@@ -117,3 +120,14 @@ async def test_the_newest_picture_wins_when_the_gate_is_slow(pulled: Pulled, mon
     lags = [later.received_at - earlier.received_at for earlier, later in pairwise(pulled.frames)]
     assert min(lags) > 0.3  # Those between were replaced, and none waits for longer than one takes.
     assert time.time() - pulled.frames[-1].received_at < 1.5
+
+
+async def test_a_file_that_was_played_has_ended_and_nothing_is_wrong_with_it(
+    pulled: Pulled, settings: Settings, tmp_path: Path
+) -> None:
+    settings.FILES_DIR = tmp_path
+    streams.encode(tmp_path / "gate.mp4", *streams.pattern(), seconds=1, group=25)
+    await pulled.follow(wanted(1, "file:gate.mp4"))
+    await pulled.until(lambda: pulled.standing(1).state == "ended")
+    assert pulled.frames
+    assert pulled.standing(1).sentence == ""
