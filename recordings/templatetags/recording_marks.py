@@ -1,17 +1,23 @@
-"""Which cameras are recorded while a page is written: tiles begin with it, and the live socket goes on."""
+"""Which cameras are recorded while a page is written: tiles begin with it, and the live socket goes on. And in which
+clips a visit can be seen."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.template import Context
 
 from cameras.models import Camera
+from detections.models import Visit
+from recordings.forms import LONGEST_CLIP
 from recordings.models import Recording
 
 register = template.Library()
 KEPT = "_omil_open_recordings"
+MOST_CLIPS = 12
 
 
 @register.simple_tag(takes_context=True)
@@ -26,3 +32,27 @@ def open_recordings(context: Context, camera: Camera) -> str:
             found.setdefault(camera_id, []).append(str(id_))
         setattr(request, KEPT, found)
     return " ".join(found.get(camera.pk, []))
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """A clip that shows a visit: where it is played from the visit's beginning, or from its own."""
+
+    start: datetime
+    url: str
+
+
+@register.simple_tag(takes_context=True)
+def clips_of(context: Context, visit: Visit) -> list[Showing]:
+    """The first ones, where it was so long."""
+    clips = Recording.objects.visible_to(context["request"].user).filter(
+        camera=visit.camera_id,
+        start__gte=visit.first_seen - LONGEST_CLIP,
+        start__lte=visit.last_seen,
+        end__gte=visit.first_seen,
+    )
+    showings = []
+    for clip in clips.order_by("start", "id")[:MOST_CLIPS]:
+        at_s = max(0.0, (visit.first_seen - clip.start).total_seconds())
+        showings.append(Showing(max(clip.start, visit.first_seen), f"{clip.get_absolute_url()}?t={at_s:.3f}"))
+    return showings

@@ -227,6 +227,32 @@ def test_a_form_leads_nowhere_else(client: Client, bob: User, camera_x: Camera, 
     assert response["Location"] == clip.get_absolute_url()
 
 
+# --- Of a visit ---
+
+
+def test_a_visits_page_leads_to_the_moment_in_its_clips(
+    client: Client, bob: User, camera_x: Camera, camera_y: Camera
+) -> None:
+    came = NOON + timedelta(seconds=8.5)
+    visit = Visit.objects.create(
+        camera=camera_x, stream="ab", first_seq=1, first_seen=came, last_seen=NOON + timedelta(seconds=45)
+    )
+    first, second = row(camera_x), row(camera_x, NOON + timedelta(seconds=20))
+    strangers = [row(camera_x, NOON - timedelta(seconds=60)), row(camera_x, NOON + timedelta(minutes=2)), row(camera_y)]
+    client.force_login(bob)
+    page = client.get(reverse("detections:visit", args=[visit.pk]))
+    assertContains(page, f'href="{first.get_absolute_url()}?t=8.500"')
+    assertContains(page, f'href="{second.get_absolute_url()}?t=0.000"')
+    for stranger in strangers:
+        assertNotContains(page, str(stranger.pk))
+
+
+def test_a_visit_of_which_nothing_was_kept_names_no_recording(client: Client, bob: User, camera_x: Camera) -> None:
+    visit = Visit.objects.create(camera=camera_x, stream="ab", first_seq=1, first_seen=NOON, last_seen=NOON)
+    client.force_login(bob)
+    assertNotContains(client.get(reverse("detections:visit", args=[visit.pk])), "<dt>Recordings</dt>")
+
+
 # --- The dashboard ---
 
 
