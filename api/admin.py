@@ -101,7 +101,7 @@ class WebhookAdmin(ScopedAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Webhook, post_url_continue: str | None = None) -> HttpResponse:
-        return self._secret_page(request, obj, signing.secret_of(obj))
+        return self._secret_page(request, obj, signing.secret_of(obj), is_renewed=False)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -125,15 +125,16 @@ class WebhookAdmin(ScopedAdmin):
         webhook = self._managed(request, object_id)
         secret = signing.renew(webhook)
         self.log_change(request, webhook, "Made a new secret.")
-        return self._secret_page(request, webhook, secret)
+        return self._secret_page(request, webhook, secret, is_renewed=True)
 
-    def _secret_page(self, request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
+    def _secret_page(self, request: HttpRequest, webhook: Webhook, secret: str, *, is_renewed: bool) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": _("Secret of a webhook"),
             "opts": self.opts,
             "webhook": webhook,
             "secret": secret,
+            "is_renewed": is_renewed,
         }
         response = TemplateResponse(request, "admin/api/webhook/secret.html", context)
         response["Cache-Control"] = "private, no-store"

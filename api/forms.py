@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from api.models import EventType, Webhook
-from api.post import what_is_wrong
+from api.post import what_is_wrong, why_forbidden
 
 WRONG = {
     "host": _("This address names no host, or a port that does not exist."),
@@ -38,6 +38,9 @@ class WebhookForm(forms.ModelForm):
         url: str = self.cleaned_data["url"]
         if wrong := what_is_wrong(url):
             raise ValidationError(WRONG[wrong], code=wrong)
+        if address := why_forbidden(url):
+            message = _("Nothing is sent to this address: %(address)s. Whoever runs the server can allow it.")
+            raise ValidationError(message, code="address_not_allowed", params={"address": address})
         return url
 
     def clean_events(self) -> list[Any]:

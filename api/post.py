@@ -7,7 +7,7 @@ import json
 import ssl
 import time
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,8 +53,7 @@ def written(message: dict[str, Any]) -> bytes:
 
 
 def what_is_wrong(url: str) -> str:
-    """With an address as it is written, in a word; "" when nothing is. Whether its host may be used is looked at when
-    a message is sent."""
+    """With an address as it is written, in a word; "" when nothing is."""
     try:
         parts = urlsplit(url)
         is_whole = bool(parts.hostname) and parts.port != 0
@@ -65,6 +64,22 @@ def what_is_wrong(url: str) -> str:
     if "@" in parts.netloc:
         return "password"
     return "" if url.isprintable() and " " not in url else "space"
+
+
+def why_forbidden(url: str) -> str:
+    """Which address nothing is sent to, as far as is known now; "" where none is. What a name stands for is looked up
+    again when a message is sent."""
+    try:
+        _resolved(url)
+    except AddressRefused as error:
+        return error.detail if error.code == "address_not_allowed" else ""
+    return ""
+
+
+def _resolved(url: str) -> Address:
+    parts = urlsplit(url)
+    port = parts.port or SCHEMES[parts.scheme]
+    return resolve(parts.hostname or "", port, parse_allowed(settings.PULL_ALLOW))[0]
 
 
 async def post(letter: Letter) -> Answer:
@@ -85,16 +100,14 @@ async def post(letter: Letter) -> Answer:
 
 async def _send(letter: Letter) -> int:
     parts = urlsplit(letter.url)
-    host, port = parts.hostname or "", parts.port or SCHEMES[parts.scheme]
-    look_up = partial(resolve, host, port, parse_allowed(settings.PULL_ALLOW))
-    address: Address = (await asyncio.get_running_loop().run_in_executor(None, look_up))[0]
+    address = await asyncio.get_running_loop().run_in_executor(None, _resolved, letter.url)
     async with httpx.AsyncClient(verify=_trust(), trust_env=False, timeout=TIMEOUT_S) as client:
         request = client.build_request(
             "POST",
             pinned(letter.url, address),
             content=letter.body,
             headers=_headers(letter) | {"Host": parts.netloc},
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": parts.hostname or ""},
         )
         response = await client.send(request, stream=True, follow_redirects=False)
         await response.aclose()  # Its status says all; its body is not even read.

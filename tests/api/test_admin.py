@@ -36,6 +36,7 @@ def test_one_is_made_and_its_secret_shown_once(admin: Client, alice: User, camer
     page = admin.post("/admin/api/webhook/add/", sent)
     hook = Webhook.objects.get()
     assert page.status_code == 200
+    assert b"A secret made earlier has ended." not in page.content
     assert "no-store" in page["Cache-Control"]
     assert SECRET.findall(page.content) == [signing.secret_of(hook).encode()]
     assert (hook.user, hook.events, list(hook.cameras.all())) == (alice, ["visit.started", "zone.crossed"], [camera_x])
@@ -52,6 +53,7 @@ def test_a_new_secret_ends_the_one_before(admin: Client, alice: User) -> None:
     before = signing.secret_of(hook)
     page = admin.post(f"/admin/api/webhook/{hook.pk}/secret/")
     hook.refresh_from_db()
+    assert b"A secret made earlier has ended." in page.content
     assert SECRET.findall(page.content) == [signing.secret_of(hook).encode()] != [before.encode()]
 
 
@@ -61,6 +63,31 @@ def test_a_new_secret_ends_the_one_before(admin: Client, alice: User) -> None:
 def test_an_address_that_is_none_is_refused(admin: Client, url: str) -> None:
     assert admin.post("/admin/api/webhook/add/", form(url=url)).status_code == 200
     assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.2:9620/x", b"127.0.0.2 (loopback)"),
+        ("https://[::1]/x", b"::1 (loopback)"),
+        ("https://169.254.169.254/x", b"169.254.169.254 (link-local)"),
+        ("https://localhost/x", b"(loopback)"),
+    ],
+)
+def test_an_address_that_nothing_is_sent_to_is_refused_with_the_reason(
+    admin: Client, settings: Settings, url: str, address: bytes
+) -> None:
+    settings.PULL_ALLOW = []
+    page = admin.post("/admin/api/webhook/add/", form(url=url))
+    assert b"Nothing is sent to this address: " in page.content
+    assert address in page.content
+    assert not Webhook.objects.exists()
+
+
+def test_an_address_is_taken_that_the_server_allows(admin: Client, settings: Settings) -> None:
+    settings.PULL_ALLOW = ["127.0.0.2"]
+    admin.post("/admin/api/webhook/add/", form(url="http://127.0.0.2:9620/x"))
+    assert Webhook.objects.get().url == "http://127.0.0.2:9620/x"
 
 
 def test_nobody_elses_camera_can_be_chosen(admin: Client, camera_x: Camera, camera_y: Camera) -> None:
