@@ -14,6 +14,7 @@ from contextlib import suppress
 import redis
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.utils.module_loading import import_string
 
 from cameras import analysis, bell, drawing, drawn, folders, masking, presence, ring
 from cameras.coverage import RollUp, Tally, stored_at
@@ -59,6 +60,8 @@ class Clock:
             except (OSError, DatabaseError):
                 logger.exception("camera %d: the clock's work failed", camera.pk)
         self._tell_states(cameras)
+        for name in settings.CLOCK_WORK:
+            self._do_others_work(name)
         if self.now() - self._cleaned_at >= MINUTE_S:
             self._cleaned_at = self.now()
             self._clean(cameras)
@@ -84,6 +87,13 @@ class Clock:
                 if self._said.get(camera.pk) != essence:
                     self._said[camera.pk] = essence
                     broadcast.status(camera.pk, message)
+
+    def _do_others_work(self, name: str) -> None:
+        """What applications above this one do by the clock."""
+        try:
+            import_string(name)(self.now())
+        except (OSError, DatabaseError, redis.RedisError):
+            logger.exception("%s failed and is tried again", name)
 
     def _clean(self, cameras: dict[int, Camera]) -> None:
         zones_of = drawing.drawn_of()

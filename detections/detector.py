@@ -127,6 +127,7 @@ def _export_elsewhere() -> Exported:
         raise WeightsError("There is no model file.")
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare_models", "--offline"]
     environment = {**os.environ, "OMIL_MODEL": str(source), "OMIL_DATA_DIR": str(settings.DATA_DIR)}
+    environment["OMIL_POSE_MODEL"] = weights.NONE  # Whoever waits here waits for the model of people.
     try:
         done = subprocess.run(  # noqa: S603 (our own command)
             command, env=environment, capture_output=True, text=True, timeout=EXPORT_LIMIT_S, check=False
@@ -143,7 +144,7 @@ def _export_elsewhere() -> Exported:
 def _serve(found: Exported) -> Detector | None:
     """A warm detector on the model, announced; None if it runs nowhere."""
     makers = on_cpu(found, threads=settings.INFERENCE_THREADS)
-    if (checkpoint := found.checkpoint) and _on_cuda():
+    if (checkpoint := found.checkpoint) and on_cuda():
         makers.insert(0, lambda: yolo.TorchRunner(checkpoint, found.traits))
     detector = warm(found, makers, size=settings.IMAGE_SIZE)
     if detector is None:
@@ -186,7 +187,7 @@ def warm(found: Exported, makers: list[Maker], *, size: int) -> YoloDetector | N
     return None
 
 
-def _on_cuda() -> bool:
+def on_cuda() -> bool:
     """Whether to serve on a GPU; torch, slow to import, is asked only where a device file says there is one."""
     if settings.DEVICE == "auto":
         return weights.has_gpu_device() and yolo.has_cuda()

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from django.conf import settings
 
-from detections.weights import Report, WeightsError, address, expected, how_to_add
+from detections.weights import PEOPLE, Report, Want, WeightsError, address, expected, how_to_add
 
 CONNECT_S = 10
 MOST_BYTES = 500_000_000
@@ -23,25 +23,25 @@ CHUNK = 1 << 18
 EVERY_S = 2.0  # Between two lines of progress.
 
 
-def fetch(report: Report) -> Path:
-    """Put the checkpoint where OMIL_MODEL looks for it. A failure is remembered, see `has_failed`."""
-    target, source = expected(), address()
+def fetch(report: Report, want: Want = PEOPLE) -> Path:
+    """Put the checkpoint where its setting looks for it. A failure is remembered, see `has_failed`."""
+    target, source = expected(want), address(want)
     if source is None:
-        raise WeightsError(f"There is no model file. {how_to_add()}")
+        raise WeightsError(f"There is no model file. {how_to_add(want)}")
     report(f"Fetching {source} ...")
     try:
         _download(source, target, report)
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = str(getattr(error, "reason", None) or error) or type(error).__name__
         _remember(target, reason)
-        raise WeightsError(f"{target.name} could not be fetched ({reason}). {how_to_add()}") from error
+        raise WeightsError(f"{target.name} could not be fetched ({reason}). {how_to_add(want)}") from error
     _marker(target).unlink(missing_ok=True)
     return target
 
 
-def has_failed() -> bool:
+def has_failed(want: Want = PEOPLE) -> bool:
     """Whether fetching this model was tried in vain, so that a start does not try again by itself."""
-    return _marker(expected()).exists()
+    return _marker(expected(want)).exists()
 
 
 def _download(source: str, target: Path, report: Report) -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PUBLISHED = re.compile(r"yolo(v8|v9|v10|11|12|26)[ntsmbclex]\.pt")  # Ultralytics' detection models.
+NONE = "none"  # As the name of a model: do without it.
+KINDS = {"detect": "detection", "pose": "pose"}
 FORMAT = 1  # Of an export folder; another number is exported again.
 Report = Callable[[str], None]
 GPU_FILES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"), Path("/dev/dxg"))
@@ -38,6 +39,27 @@ GPU_FILES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"), Path("/dev/dxg"))
 
 class WeightsError(Exception):
     """A model file is missing or unusable; the text tells people what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A model that the product can use: which setting names it, what it is for, and which names are published."""
+
+    setting: str
+    task: str  # As Ultralytics calls it.
+    published: re.Pattern[str]
+
+    @property
+    def given(self) -> str:
+        return str(getattr(settings, self.setting))
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.given.lower() != NONE
+
+
+PEOPLE = Want("OMIL_MODEL", "detect", re.compile(r"yolo(v8|v9|v10|11|12|26)[ntsmbclex]\.pt"))
+POSES = Want("OMIL_POSE_MODEL", "pose", re.compile(r"yolo(v8|11|26)[nsmlx]-pose\.pt"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +83,42 @@ def has_gpu_device() -> bool:
 # --- Finding ---
 
 
-def checkpoint() -> Path | None:
-    """The file OMIL_MODEL names, if it is there: a path, or a name in MODELS_DIR or the current folder."""
-    given = Path(settings.OMIL_MODEL).expanduser()
+def checkpoint(want: Want = PEOPLE) -> Path | None:
+    """The file the setting names, if it is there: a path, or a name in MODELS_DIR or the current folder."""
+    if not want.is_wanted:
+        return None
+    given = Path(want.given).expanduser()
     if given.suffix != ".pt":
         given = given.with_name(given.name + ".pt")
     places = [given] if given.parent != Path() else [settings.MODELS_DIR / given, given]
     return next((place.absolute() for place in places if place.is_file()), None)
 
 
-def expected() -> Path:
+def expected(want: Want = PEOPLE) -> Path:
     """Where the checkpoint belongs, for people who must put it there."""
-    given = Path(settings.OMIL_MODEL).expanduser()
+    given = Path(want.given).expanduser()
     name = given if given.suffix == ".pt" else given.with_name(given.name + ".pt")
     return (name if name.parent != Path() else settings.MODELS_DIR / name).absolute()
 
 
-def address() -> str | None:
-    """Where the checkpoint can be downloaded, if OMIL_MODEL is a name that Ultralytics publishes."""
-    target = expected()
-    is_published = PUBLISHED.fullmatch(target.name) and target.parent == settings.MODELS_DIR
+def address(want: Want = PEOPLE) -> str | None:
+    """Where the checkpoint can be downloaded, if the setting is a name that Ultralytics publishes."""
+    target = expected(want)
+    is_published = want.published.fullmatch(target.name) and target.parent == settings.MODELS_DIR
     return f"{settings.WEIGHTS_URL}/{target.name}" if is_published else None
 
 
-def how_to_add() -> str:
+def how_to_add(want: Want = PEOPLE) -> str:
     """For people without network too, in their language."""
-    words = {"path": expected(), "address": address()}
-    if words["address"]:
+    words = {"path": expected(want), "address": address(want)}
+    if want is POSES:
+        text = _("Put a YOLO pose model (.pt) at %(path)s and run “manage.py prepare_models”.")
+        if words["address"]:
+            text = _(
+                "Download %(address)s on any machine, put it at %(path)s and run “manage.py prepare_models”. "
+                "Or set OMIL_POSE_MODEL to the path of another YOLO pose model."
+            )
+    elif words["address"]:
         text = _(
             "Download %(address)s on any machine, put it at %(path)s and run “manage.py prepare_models”. "
             "Or set OMIL_MODEL to the path of another YOLO detection model."
@@ -100,13 +131,21 @@ def how_to_add() -> str:
     return text % words
 
 
-def exported() -> Exported | None:
+def why_not(want: Want) -> str:
+    """What to do for this model, in the reader's language; "" where it can serve."""
+    return "" if exported(want) else how_to_add(want)
+
+
+def exported(want: Want = PEOPLE) -> Exported | None:
     """What can serve now. Without a checkpoint any export of that name will do, the newest first."""
-    source = checkpoint()
+    if not want.is_wanted:
+        return None
+    source = checkpoint(want)
     if source is not None:
-        return _read(_folder_of(source), source)
-    found = sorted(settings.MODELS_DIR.glob(f"{expected().stem}-*/model.json"), key=lambda path: path.stat().st_mtime)
-    return next((kept for path in reversed(found) if (kept := _read(path.parent, None))), None)
+        return _read(_folder_of(source), source, want)
+    stem = expected(want).stem
+    found = sorted(settings.MODELS_DIR.glob(f"{stem}-*/model.json"), key=lambda path: path.stat().st_mtime)
+    return next((kept for path in reversed(found) if (kept := _read(path.parent, None, want))), None)
 
 
 def _folder_of(source: Path) -> Path:
@@ -121,12 +160,13 @@ def _sha256(source: Path, _size: int, _mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(folder: Path, source: Path | None) -> Exported | None:
+def _read(folder: Path, source: Path | None, want: Want) -> Exported | None:
     from detections.yolo import Traits
 
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if about["format"] == FORMAT and (folder / "model.onnx").is_file():
+        is_of_use = about["format"] == FORMAT and about.get("task", PEOPLE.task) == want.task
+        if is_of_use and (folder / "model.onnx").is_file():
             return Exported(folder, Traits(about["stem"], about["person"], about["end_to_end"]), source)
     except (OSError, ValueError, KeyError):
         pass
@@ -136,32 +176,32 @@ def _read(folder: Path, source: Path | None) -> Exported | None:
 # --- Exporting ---
 
 
-def export(report: Report) -> Exported:
+def export(report: Report, want: Want = PEOPLE) -> Exported:
     """Export the checkpoint unless that was done before; of several processes one does it and the others wait."""
-    source = checkpoint()
+    source = checkpoint(want)
     if source is None:
-        raise WeightsError(f"There is no model file. {how_to_add()}")
+        raise WeightsError(f"There is no model file. {how_to_add(want)}")
     with _lock():
-        kept = _read(_folder_of(source), source)
+        kept = _read(_folder_of(source), source, want)
         if kept is None:
             report(f"Exporting {source.name} (once; this takes some seconds) ...")
-            kept = _export(source)
+            kept = _export(source, want)
     return kept
 
 
-def _export(source: Path) -> Exported:
+def _export(source: Path, want: Want) -> Exported:
     """Made in a folder of another name and renamed, so that a half-made export is never read."""
     from detections import yolo
 
     if not zipfile.is_zipfile(source):
-        raise WeightsError(f"{source} is damaged or no PyTorch file. {how_to_add()}")
+        raise WeightsError(f"{source} is damaged or no PyTorch file. {how_to_add(want)}")
     folder = _folder_of(source)
     for left_over in settings.MODELS_DIR.glob(".export-*"):
         shutil.rmtree(left_over, ignore_errors=True)
     working = Path(tempfile.mkdtemp(prefix=".export-", dir=settings.MODELS_DIR))
     try:
-        traits = yolo.export(source, working, size=settings.IMAGE_SIZE)
-        about = {"format": FORMAT, "source": source.name, **asdict(traits)}
+        traits = yolo.export(source, working, size=settings.IMAGE_SIZE, task=want.task)
+        about = {"format": FORMAT, "source": source.name, "task": want.task, **asdict(traits)}
         (working / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         working.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
@@ -171,7 +211,7 @@ def _export(source: Path) -> Exported:
     except Exception as error:  # Ultralytics and torch raise whatever a damaged file makes them raise.
         logger.debug("export of %s", source, exc_info=error)
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise WeightsError(f"{source} cannot be used as a YOLO detection model: {reason}") from error
+        raise WeightsError(f"{source} cannot be used as a YOLO {KINDS[want.task]} model: {reason}") from error
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return Exported(folder, traits, source)

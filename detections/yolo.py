@@ -130,7 +130,7 @@ def has_cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def export(weights: Path, folder: Path, *, size: int) -> Traits:
+def export(weights: Path, folder: Path, *, size: int, task: str = "detect") -> Traits:
     """Write the checkpoint as folder/model.onnx, for any tensor shape; loads torch into this process."""
     ultralytics = import_ultralytics()
     # Ultralytics writes beside the checkpoint, whose own folder may be read-only or somebody else's.
@@ -138,7 +138,7 @@ def export(weights: Path, folder: Path, *, size: int) -> Traits:
     shutil.copyfile(weights, copy)
     try:
         model = ultralytics.YOLO(str(copy), verbose=False)
-        person = _class_of_people(model)
+        person = _class_of_people(model, task)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The tracer warns of every shape it fixes.
             written = model.export(format="onnx", dynamic=True, simplify=False, imgsz=size, device="cpu", verbose=False)
@@ -148,9 +148,11 @@ def export(weights: Path, folder: Path, *, size: int) -> Traits:
     return Traits(weights.stem, person, _is_end_to_end(folder / "model.onnx"))
 
 
-def _class_of_people(model: Any) -> int:
-    if model.task != "detect":
-        raise NotADetector(f"it is a model for the task {model.task!r}, not 'detect'")
+def _class_of_people(model: Any, task: str) -> int:
+    if model.task != task:
+        raise NotADetector(f"it is a model for the task {model.task!r}, not {task!r}")
+    if task == "pose" and list(model.model.kpt_shape) != [17, 3]:
+        raise NotADetector(f"its key points have the shape {model.model.kpt_shape}, not [17, 3]")
     names: dict[int, str] = model.names
     for class_id, name in names.items():
         if name.lower() == "person":
