@@ -21,7 +21,7 @@ from recordings.models import AuditEntry, Recording
 from recordings.ranges import Content
 
 SAME_VIEW = timedelta(minutes=10)  # A player asks for a film many times; it is noted once.
-Find = Callable[[HttpRequest, User, UUID], Content | None]
+Find = Callable[[HttpRequest, User, UUID], Content | HttpResponseBase | None]
 
 
 def served(find: Find) -> Callable[[HttpRequest, UUID], Coroutine[Any, Any, HttpResponseBase]]:

@@ -1,4 +1,4 @@
-"""The RQ worker of media: clips and exports, in its own process and always after analysis; never forks."""
+"""The RQ worker of media: clips and exports, then videos, in its own process and always after analysis; never forks."""
 
 from __future__ import annotations
 
@@ -35,9 +35,12 @@ def serve() -> None:
     os.nice(NICE)
     while not stopping.is_set():
         connection = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
-        queue = Queue(settings.MEDIA_QUEUE, connection=connection, serializer=JSONSerializer)
+        queues = [  # The first that is not empty is served.
+            Queue(name, connection=connection, serializer=JSONSerializer)
+            for name in (settings.MEDIA_QUEUE, settings.VIDEO_QUEUE)
+        ]
         try:
-            MediaWorker([queue], connection=connection, serializer=JSONSerializer).work(logging_level="WARNING")
+            MediaWorker(queues, connection=connection, serializer=JSONSerializer).work(logging_level="WARNING")
         except redis.RedisError as error:
             logger.warning("the queue is out of reach (%s); trying again", error)
         finally:
