@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest
 from ninja.errors import HttpError
 from ninja.security.base import AuthBase
@@ -17,13 +18,15 @@ from accounts.models import Unit, User, may_log_in
 from cameras import tokens
 from cameras.models import Camera, CameraQuerySet, Token
 from cameras.tokens import Grant
+from profiles.models import Appearance, AppearanceQuerySet, Profile, ProfileQuerySet
+from videos.models import Video, VideoQuerySet
 
 WATCH, READ, MANAGE = Token.Scope.WATCH, Token.Scope.READ, Token.Scope.MANAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever calls; the only door of an operation to cameras and what belongs to them."""
+    """Whoever calls; the only door of an operation to cameras, videos and profiles."""
 
     user: User
     grant: Grant | None = None  # None: a session, which may do whatever its user may.
@@ -42,6 +45,27 @@ class Caller:
         if self.grant and self.grant.camera_ids is not None:
             return []
         return list(Unit.objects.manageable_by(self.user))
+
+    def videos(self) -> VideoQuerySet:
+        """Those that have come whole, and the caller's own uploads. A token of certain cameras reaches none."""
+        if self._is_of_cameras:
+            return Video.objects.none()
+        others = Q(state=Video.State.UPLOADING) & ~Q(uploaded_by=self.user)
+        return Video.objects.visible_to(self.user).exclude(others)
+
+    def profiles(self) -> ProfileQuerySet:
+        return Profile.objects.none() if self._is_of_cameras else Profile.objects.visible_to(self.user)
+
+    def erasable_profiles(self) -> ProfileQuerySet:
+        return Profile.objects.none() if self._is_of_cameras else Profile.objects.manageable_by(self.user)
+
+    def appearances(self) -> AppearanceQuerySet:
+        """Of profiles; what waits to be confirmed is nobody's yet."""
+        return Appearance.objects.filter(profile__in=self.profiles())
+
+    @property
+    def _is_of_cameras(self) -> bool:
+        return self.grant is not None and self.grant.camera_ids is not None
 
     def _narrowed(self, cameras: CameraQuerySet) -> CameraQuerySet:
         return self.grant.cameras(cameras) if self.grant else cameras

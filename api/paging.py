@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,22 +47,23 @@ class Turn(Schema):
 
 @dataclass(frozen=True, slots=True)
 class Order(Generic[T]):
-    """A list's order: by a time and then by id, newest first, or by id alone, oldest first."""
+    """A list's order: by a time and then by id, newest first; by seconds and by id; or by id alone, oldest first."""
 
     name: str
     moment: str = ""
+    second: str = ""
 
     def page(self, rows: QuerySet[T], turn: Turn) -> tuple[list[T], str | None]:
         """The rows of the page, in one query, and the cursor of the next one."""
         if turn.cursor:
             rows = rows.filter(self._behind(turn.cursor))
-        order = (f"-{self.moment}", "-pk") if self.moment else ("pk",)
+        order = (f"-{self.moment}", "-pk") if self.moment else (self.second, "pk") if self.second else ("pk",)
         found = list(rows.order_by(*order)[: turn.limit + 1])
         page = found[: turn.limit]
         return page, self._cursor(page[-1]) if len(found) > turn.limit else None
 
     def _cursor(self, row: T) -> str:
-        at = getattr(row, self.moment).isoformat() if self.moment else ""
+        at = getattr(row, self.moment).isoformat() if self.moment else repr(getattr(row, self.second, ""))
         return base64.urlsafe_b64encode(f"{self.name}~{at}~{row.pk}".encode()).decode().rstrip("=")
 
     def _behind(self, cursor: str) -> Q:
@@ -71,20 +73,29 @@ class Order(Generic[T]):
             if name != self.name:
                 raise ValueError(name)
             key = self._key(pk)
-            if not self.moment:
+            if not (self.moment or self.second):
                 return Q(pk__gt=key)
-            since = moment(at)
+            since = moment(at) if self.moment else _seconds(at)
         except (ValueError, binascii.Error):
             raise fault("query.cursor", "this is not the `next` of a page of this list") from None
+        if self.second:
+            return Q(**{f"{self.second}__gt": since}) | Q(**{self.second: since, "pk__gt": key})
         return Q(**{f"{self.moment}__lt": since}) | Q(**{self.moment: since, "pk__lt": key})
 
     def _key(self, text: str) -> Any:
-        if self.moment:
+        if self.moment or self.second:
             return UUID(text)
         number = int(text)
         if not 0 < number < 2**63:
             raise ValueError(text)
         return number
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 TurnQuery = Query[Turn]

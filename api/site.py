@@ -13,7 +13,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from api import problems
 from api.access import PerMinute
-from api.routes import cameras, events, recordings, state, visits
+from api.routes import cameras, events, profiles, recordings, state, video_results, videos, visits
 
 DESCRIPTION = """
 What the pages show, for programs. Send an access token (`Authorization: Bearer omil_…`), which is made in the admin, or
@@ -62,5 +62,6 @@ api = OmilAPI(
     throttle=PerMinute(),
 )
 problems.handle_with(api)
-for router in (cameras.router, visits.router, recordings.router, state.router, events.router):
+ROUTES = (cameras, visits, recordings, videos, video_results, profiles, state, events)
+for router in (each.router for each in ROUTES):
     api.add_router("", router)

@@ -20,15 +20,21 @@ from api.site import api
 from cameras import tokens
 from cameras.models import Camera, Token
 from omil.asgi import application
-from tests.api.conftest import make_clip, make_visit
+from tests.api.conftest import make_clip, make_film, make_visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fuzz]
 EXAMPLES = 10
 FORMS = {"slug": re.compile(r"[-a-zA-Z0-9_]{1,60}"), "id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")}
 REAL = {"slug": "gate-x", "id": str(UUID(int=7))}
 # Not every text is a cursor or an address, and not every range is short: a schema cannot say so.
-RULED = ("listCameras", "listVisits", "listRecordings", "getState", "createCamera", "changeCamera", "getCoverage")
-TAKEN = {"positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "422"]}}
+RULED = (
+    *("listCameras", "listVisits", "listRecordings", "getState", "createCamera", "changeCamera", "getCoverage"),
+    *("listVideos", "createVideo", "listVideoPeople", "listVideoProfiles", "getVideoFrames"),
+    *("listProfiles", "changeProfile", "listAppearances", "listProfileVideos"),
+)
+TAKEN = {
+    "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "413", "422", "429", "507"]}
+}
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {"with-security-parameters": False},  # The token below is sent instead.
@@ -61,6 +67,7 @@ def headers(root: User, camera_x: Camera, camera_y: Camera, valkey: str) -> dict
     for number in range(3):
         for make in (make_visit, make_clip):
             make(camera_x, number, **({} if number else {"id": REAL["id"]}))
+    make_film(camera_x.unit, UUID(REAL["id"]))
     _token, secret = tokens.issue(root, "a fuzzer", Token.Scope.MANAGE)
     return {"Authorization": f"Bearer {secret}"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,12 @@ from cameras.models import Camera, Token
 from tests.flow.roles import OUTSIDERS, ROLES, World, fingerprint, make_world
 
 pytestmark = pytest.mark.django_db
-CREATED = {"name": "changed", "unit": "harbour"}
+BODIES: dict[str, dict[str, Any]] = {
+    "createCamera": {"name": "changed", "unit": "harbour"},
+    "changeCamera": {"name": "changed"},
+    "createVideo": {"title": "changed", "unit": "harbour", "size": 100},
+    "changeProfile": {"name": "changed"},
+}
 
 # What those get who have a session: by role, as in tests/flow/routes. A star: something was changed.
 EVERYBODY = "401 401 401 200 200 200 200 200 200 200"
@@ -43,6 +49,28 @@ OPERATIONS: dict[str, tuple[str, str, str]] = {
     "releaseRecording": ("manage", "POST recordings/{clip}/release", MANAGERS.replace("200*", "200")),
     "getRecordingVideo": ("read", "GET recordings/{clip}/video.mp4", WATCHERS),
     "getRecordingPoster": ("read", "GET recordings/{clip}/poster.jpg", WATCHERS),
+    "listVideos": ("read", "GET videos", EVERYBODY),
+    "createVideo": ("manage", "POST videos", "401 401 401 404 201* 201* 201* 201* 404 404"),
+    "getVideo": ("read", "GET videos/{video}", WATCHERS),
+    "getVideoStatus": ("read", "GET videos/{video}/status", WATCHERS),
+    "deleteVideo": ("manage", "DELETE videos/{video}", WATCHERS.replace("200", "204*")),
+    "cancelVideo": ("manage", "POST videos/{video}/cancel", WATCHERS.replace("200", "409")),
+    "getVideoOriginal": ("read", "GET videos/{video}/original", WATCHERS),
+    "getVideoFilm": ("read", "GET videos/{video}/film", WATCHERS),
+    "getVideoPoster": ("read", "GET videos/{video}/poster.jpg", WATCHERS),
+    "listVideoPeople": ("read", "GET videos/{video}/people", WATCHERS),
+    "getVideoPersonPicture": ("read", "GET videos/people/{person}/picture.jpg", WATCHERS),
+    "listVideoProfiles": ("read", "GET videos/{video}/profiles", WATCHERS),
+    "getVideoFrames": ("read", "GET videos/{video}/frames", WATCHERS),
+    "getVideoKeyPointsTable": ("read", "GET videos/{video}/keypoints.csv", WATCHERS),
+    "getVideoKeyPoints": ("read", "GET videos/{video}/keypoints.json", WATCHERS),
+    "listProfiles": ("read", "GET profiles", EVERYBODY),
+    "getProfile": ("read", "GET profiles/{profile}", WATCHERS),
+    "changeProfile": ("manage", "PATCH profiles/{profile}", WATCHERS.replace("200", "200*")),
+    "eraseProfile": ("manage", "DELETE profiles/{profile}", MANAGERS),
+    "listAppearances": ("read", "GET profiles/{profile}/appearances", WATCHERS),
+    "listProfileVideos": ("read", "GET profiles/{profile}/videos", WATCHERS),
+    "getFace": ("read", "GET appearances/{appearance}/face.jpg", WATCHERS),
     "streamEvents": ("read", "GET events", EVERYBODY),
 }
 SCOPES = ("watch", "read", "manage")
@@ -60,20 +88,18 @@ def test_every_operation_is_in_the_table() -> None:
         for path, operations in document["paths"].items()
         for method, each in operations.items()
     }
-    named = {"visits/{visit}": "visits/{id}", "recordings/{clip}": "recordings/{id}"}
-    wanted = {}
-    for name, (_scope, call, _roles) in OPERATIONS.items():
-        for ours, theirs in named.items():
-            call = call.replace(ours, theirs)
-        wanted[name] = call
+    named = re.compile(r"{(visit|clip|video|person|profile|appearance)}")
+    wanted = {name: named.sub("{id}", call) for name, (_scope, call, _roles) in OPERATIONS.items()}
     assert found == wanted
 
 
 def call(client: Client, operation: str, world: World, before: object) -> tuple[str, bytes]:
     """The status, with a star where anything was changed, and what was told; all is as before afterwards."""
     method, place = OPERATIONS[operation][1].split()
-    place = place.format(slug=world.camera.slug, visit=world.visit.pk, clip=world.rows["recording"].pk)
-    body: dict[str, Any] = {"createCamera": CREATED, "changeCamera": {"name": "changed"}}.get(operation, {})
+    rows = {name: world.rows[name].pk for name in ("video", "profile", "appearance")}
+    rows |= {"clip": world.rows["recording"].pk, "person": world.rows["videovisit"].pk}
+    place = place.format(slug=world.camera.slug, visit=world.visit.pk, **rows)
+    body: dict[str, Any] = BODIES.get(operation, {})
     with transaction.atomic():
         response = client.generic(method, f"/api/{place}", json.dumps(body), "application/json")
         content: bytes = response.getvalue()
