@@ -34,6 +34,10 @@ AIMS = (
     Aim("pull.quiet_ratio", most=0.2),
     Aim("pull.busy_ratio", most=0.5),
     Aim("record_copy.cpu_ratio", most=0.05),
+    Aim("video.speed_ratio", least=0.85),
+    Aim("faces.match_ms", most=10),
+    Aim("api.profiles_100x5_ms", most=20),
+    Aim("api.profiles_100000_ratio", most=1.5),
 )
 
 

@@ -20,12 +20,21 @@ from django.conf import settings
 
 from detections import weights
 from omil import supervise, valkey
+from omil.bench import models
 from omil.bench.side import BenchError, Side
 
 START_S = 120.0
 STOP_S = 15.0
 # What the measured processes take from the caller's environment; everything else of Omil is at its default.
-PASSED_ON = ("OMIL_MODEL", "OMIL_DEVICE", "OMIL_IMAGE_SIZE", "OMIL_INFERENCE_THREADS", "OMIL_ANALYSIS_WORKERS")
+PASSED_ON = (
+    "OMIL_MODEL",
+    "OMIL_POSE_MODEL",
+    "OMIL_DEVICE",
+    "OMIL_IMAGE_SIZE",
+    "OMIL_POSE_IMAGE_SIZE",
+    "OMIL_INFERENCE_THREADS",
+    "OMIL_ANALYSIS_WORKERS",
+)
 PASSED_ON_PREFIX = "OMIL_GATE_"
 OUR_OWN = ("OMIL_", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_MULTIPROC_DIR", "PORT")
 
@@ -127,7 +136,8 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(OUR_OWN) or name in PASSED_ON or name.startswith(PASSED_ON_PREFIX)
     }
-    return {**kept, "OMIL_MODEL": str(model()), "OMIL_LOG_LEVEL": "WARNING", "YOLO_OFFLINE": "1"}
+    measured = {"OMIL_MODEL": str(model()), **models.environment()}
+    return {**kept, **measured, "OMIL_LOG_LEVEL": "WARNING", "YOLO_OFFLINE": "1"}
 
 
 def model() -> Path:

@@ -15,7 +15,9 @@ from pytest_django import Settings
 from cameras import images
 from detections import broadcast
 from omil.bench import (
+    api,
     clips,
+    faces,
     figures,
     gate,
     ingest,
@@ -27,6 +29,7 @@ from omil.bench import (
     recording,
     report,
     suite,
+    video,
     workplace,
 )
 from omil.bench.client import CameraSocket
@@ -203,6 +206,47 @@ def test_a_copied_clip_is_measured_beside_an_encoded_one() -> None:
     assert (measured["cpu_ratio"], measured["cpu_ms_per_s"], measured["size_ratio"]) == (0.025, 2.5, 4)
 
 
+def round_of_video(**ours: Any) -> video.Round:
+    theirs = {"samples": 100, "film_s": 20.0, "seconds": 4.0, "cpu_s": 8.0, "faces": 30}
+    return {**theirs, "seconds": 5.0, "people": 1, "profiles": 1, "poses": 90, **ours}, theirs
+
+
+def test_the_analysis_of_videos_is_compared_by_the_films_of_one_round_together() -> None:
+    taken = video.together([round_of_video(), round_of_video(profiles=0, seconds=3.0)])
+    measured = video.figures([taken])
+    assert (measured["speed_ratio"], measured["s_per_s"], measured["samples"]) == (1.0, 5.0, 200)
+
+
+@pytest.mark.parametrize(("ours", "message"), [({"samples": 99}, "saw 99 samples"), ({"poses": 0}, "no people, faces")])
+def test_an_analysis_that_did_less_is_not_measured(ours: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        video.together([round_of_video(**ours)])
+
+
+def round_of_faces(wrong: int = 0) -> dict[str, Any]:
+    return {"match_s": [0.002, 0.004, 0.003], "search_s": [0.001], "wrong": wrong}
+
+
+def test_a_match_is_told_in_milliseconds_and_only_where_it_is_right() -> None:
+    about = {"first_read_s": 1.0, "known": 100_000}
+    assert faces.figures(about, [round_of_faces()])["match_ms"] == pytest.approx(3)
+    with pytest.raises(BenchError, match="1 faces"):
+        faces.figures(about, [round_of_faces(wrong=1)])
+
+
+def test_the_api_is_compared_by_the_requests_of_one_round() -> None:
+    taken = [{"few": [0.01 * slow] * 3, "many": [0.012 * slow] * 3} for slow in (1, 3, 1)]
+    measured = api.figures(taken)
+    assert (measured["profiles_100x5_ms"], measured["profiles_100000_ratio"]) == (10.0, 1.2)
+
+
+def test_an_answer_that_lacks_profiles_or_videos_is_not_measured() -> None:
+    item = {"appearances": [{"video": {"id": number}} for number in range(api.VIDEOS)]}
+    api.check({"items": [item] * api.FEW})
+    with pytest.raises(BenchError, match="Not 100 profiles"):
+        api.check({"items": [item] * (api.FEW - 1) + [{"appearances": item["appearances"][1:]}]})
+
+
 # --- The report ---
 
 
@@ -225,6 +269,9 @@ def test_every_aim_is_of_a_figure_that_is_measured() -> None:
     keys |= {f"recording.{name}" for name in recording.figures([round_of_recording()])}
     keys |= {f"pull.{name}" for name in pull.figures([round_of_pull()])}
     keys |= {f"record_copy.{name}" for name in record_copy.figures([round_of_record_copy()])}
+    keys |= {f"video.{name}" for name in video.figures([round_of_video()])}
+    keys |= {f"faces.{name}" for name in faces.figures({"first_read_s": 1.0, "known": 1}, [round_of_faces()])}
+    keys |= {f"api.{name}" for name in api.figures([{"few": [0.01], "many": [0.01]}])}
     assert {aim.key for aim in figures.AIMS} <= keys
 
 
@@ -422,3 +469,30 @@ def test_recording_is_measured_through_real_processes(
     assert 1 <= measured["picture_writes"] < 1.1
     assert 2 <= measured["clip_writes"] < 3  # So short a clip hardly outweighs its poster and its row.
     assert list((settings.DATA_DIR / "bench").iterdir()) == []
+
+
+@pytest.mark.timeout(300)
+def test_faces_are_matched_through_a_real_database(
+    model: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faces, "KNOWN", 300)
+    measured = faces.measure(1, lambda _line: None)
+    assert measured["known"] == 300
+    assert measured["search_ms"] < measured["match_ms"] < 1_000
+    assert list((settings.DATA_DIR / "bench").iterdir()) == []
+
+
+@pytest.mark.load
+@pytest.mark.timeout(300)
+def test_videos_are_measured_through_real_processes(
+    data: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODELS_DIR = settings.DATA_DIR / "models"
+    settings.OMIL_MODEL = str(data / "weights" / "yolo26n.pt")
+    settings.OMIL_POSE_MODEL = str(data / "weights" / "yolo11n-pose.pt")
+    monkeypatch.setattr(video, "FILMS", ("head-pose-face-detection-male.mp4",))
+    suite.prepare_model()
+    measured = video.measure(1, lambda _line: None)
+    assert measured["samples"] == 26
+    assert measured["faces"] > 0
+    assert 0.2 < measured["speed_ratio"] < 2

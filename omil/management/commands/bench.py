@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-PARTS = ("pipeline", "latency", "gate", "ingest", "recording", "pull", "record_copy")
+PARTS = ("pipeline", "latency", "gate", "ingest", "recording", "pull", "record_copy", "video", "faces", "api")
 
 
 class Command(BaseCommand):
-    help = "Measures pipeline, latency, gate, ingest, recording and pulled cameras on this machine."
+    help = "Measures how fast the pipeline, recording, videos, faces and the API are on this machine."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
