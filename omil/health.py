@@ -17,6 +17,7 @@ from typing import Literal
 import redis
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -34,7 +35,7 @@ from cameras.status import first_waiting
 from detections import weights
 from omil import authority
 from recordings import recorder as recording
-from recordings import storage
+from recordings import storage, stores
 from recordings import worker as media_worker
 
 State = Literal["ok", "degraded", "down"]
@@ -123,6 +124,15 @@ def recordings_storage() -> Part:
     return Part("down" if found.problem else "ok", figures)
 
 
+def store() -> Part:
+    """Whether files of videos and faces that lie elsewhere can be had; uploads wait here meanwhile."""
+    files = stores.far(storages["videos"])
+    if files is None:
+        return Part("ok")
+    problem = files.problem()
+    return Part("down" if problem else "ok", {"problem": problem, "name": files.label})
+
+
 def lag() -> Part:
     """How long the oldest picture of any camera has waited for analysis, from its receipt."""
     waits = {}
@@ -160,7 +170,11 @@ PARTS: dict[str, Callable[[], Part]] = {
 
 def look() -> dict[str, Part]:
     parts = {name: look_at() for name, look_at in PARTS.items()}
-    return parts | {"certificate": certificate()} if settings.HTTPS else parts
+    if settings.STORE:
+        parts["store"] = store()
+    if settings.HTTPS:
+        parts["certificate"] = certificate()
+    return parts
 
 
 def overall(parts: dict[str, Part]) -> State:

@@ -17,6 +17,8 @@ SECRETS = (
     # Cookies of sessions, devices and forms.
     re.compile(r"(\b(?:omil_(?:device|session|csrf)\w*|csrfmiddlewaretoken)['\"]?\s*[=:]\s*['\"]?)[^\s;,'\"&]+"),
     re.compile(r"(\bauthorization['\"]?\s*[=:]\s*['\"]?(?:bearer|basic|token)?\s*)[^\s,'\"]+", re.IGNORECASE),
+    # Signed addresses of files in a store.
+    re.compile(r"(\bX-Amz-(?:Signature|Credential|Security-Token)=)[^\s&'\"<>]+", re.IGNORECASE),
     # password=…, "api_key": …, secret: … in query strings, forms and dumps.
     re.compile(
         r"(\b[a-z_]*(?:password|passwd|pwd|secret|token|api_?key)['\"]?\s*[=:]\s*['\"]?)[^\s,;&'\"}\])]+",

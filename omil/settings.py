@@ -15,7 +15,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from omil import env, secrets, valkey
+from omil import env, secrets, store, valkey
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -33,6 +33,11 @@ TRACKS_DIR = DATA_DIR / "tracks"  # The track log.
 MODELS_DIR = DATA_DIR / "models"  # Weights and what was exported from them.
 RUN_DIR = DATA_DIR / "run"  # Heartbeats, sockets and generated configuration.
 SECRETS_DIR = DATA_DIR / "secrets"
+PROFILES_DIR = DATA_DIR / "profiles"  # Pictures of faces.
+VIDEOS_DIR = DATA_DIR / "videos-store"  # Videos and what was found in them.
+# Where the two above lie instead; None: here.
+STORE = store.parsed(env.text("OMIL_STORE"), env.text("OMIL_STORE_KEY"), env.text("OMIL_STORE_SECRET"))
+VIDEOS_WORK_DIR = DATA_DIR / "videos-work"  # Uploads that are not complete, analyses that are not done; local.
 MEDIA_ROOT = DATA_DIR / "media"  # Never served as a static folder: every file goes through a view.
 # Clips and weights of tests and `make bench`; the product itself reads nothing there.
 TEST_DATA_DIR = Path(env.text("OMIL_TEST_DATA") or BASE_DIR.parent / "shared" / "data").expanduser().absolute()
@@ -105,6 +110,8 @@ INSTALLED_APPS = [
     "cameras",
     "detections",
     "recordings",
+    "profiles",
+    "videos",
     "ninja",
     "api",
 ]
@@ -124,6 +131,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "recordings.stores.StoreMiddleware",
 ]
 
 ROOT_URLCONF = "omil.urls"
@@ -146,11 +154,12 @@ TEMPLATES = [
     },
 ]
 
+_stores = [STORE.origin] if STORE else []  # Films are watched at signed addresses there.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
-        "media-src": [SELF, "blob:"],
+        "img-src": [SELF, "data:", "blob:", *_stores],
+        "media-src": [SELF, "blob:", *_stores],
         "worker-src": [SELF, "blob:"],
         "connect-src": [SELF],
         "object-src": [NONE],
@@ -233,6 +242,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "omil.staticfiles.HashedModulesStorage"},
+    **store.backends(STORE, videos=VIDEOS_DIR, profiles=PROFILES_DIR),
 }
 
 # --- Valkey or Redis, RQ, Channels -----------------------------------------------------------------------------------
@@ -247,8 +257,8 @@ if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
 NODE = env.text("OMIL_NODE", "main")  # Names this machine's queues: a spool belongs to the node that receives.
 _queue = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120, "SERIALIZER": "rq.serializers.JSONSerializer"}
 DRAIN_QUEUE, CATCH_UP_QUEUE = f"drain-{NODE}", f"catch-up-{NODE}"
-MEDIA_QUEUE = f"media-{NODE}"
-RQ_QUEUES = {DRAIN_QUEUE: _queue, CATCH_UP_QUEUE: _queue, MEDIA_QUEUE: _queue}
+MEDIA_QUEUE, VIDEO_QUEUE = f"media-{NODE}", f"videos-{NODE}"  # The media workers' two: clips, then videos.
+RQ_QUEUES = {DRAIN_QUEUE: _queue, CATCH_UP_QUEUE: _queue, MEDIA_QUEUE: _queue, VIDEO_QUEUE: _queue}
 RQ_SHOW_ADMIN_LINK = False
 CHANNEL_LAYERS = {
     "default": {
@@ -311,6 +321,8 @@ INFERENCE_THREADS = env.integer(
 WEIGHTS_URL = env.text("OMIL_WEIGHTS_URL", "https://github.com/ultralytics/assets/releases/download/v8.4.0").rstrip("/")
 if urlsplit(WEIGHTS_URL).scheme not in {"http", "https"}:
     raise ImproperlyConfigured(f"OMIL_WEIGHTS_URL must begin with https:// or http://, not {WEIGHTS_URL!r}.")
+OMIL_POSE_MODEL = env.text("OMIL_POSE_MODEL", "yolo11n-pose.pt")  # As OMIL_MODEL; "none" does without poses.
+POSE_IMAGE_SIZE = env.integer("OMIL_POSE_IMAGE_SIZE", 640, least=160, most=1_920)
 SLICE_S = env.seconds("OMIL_SLICE_S", 0.25, least=0.02, most=10)  # One camera's turn while others wait.
 JOB_TIMEOUT_S = 3_600  # RQ kills nothing inside a process that serves a warm model; turns end by themselves.
 LINGER_S = env.seconds("OMIL_LINGER_S", 1, least=0, most=10)  # An idle turn waits so long for the next frame.
@@ -348,9 +360,38 @@ RECORDINGS_FREE_BYTES = env.integer("OMIL_RECORDINGS_FREE_BYTES", 1_000_000_000,
 # Of clips that wait in the spool while their storage is away or full; above it the oldest are lost.
 RECORD_WAITING_BYTES = env.integer("OMIL_RECORD_WAITING_BYTES", 2_000_000_000, least=10_000_000, most=2**50)
 
+# --- Faces -----------------------------------------------------------------------------------------------------------
+
+# Paths, or names looked up in MODELS_DIR; a name of OpenCV's is fetched by prepare_models and checked by its hash.
+OMIL_FACE_DETECTOR = env.text("OMIL_FACE_DETECTOR", "face_detection_yunet_2023mar.onnx")
+OMIL_FACE_EMBEDDER = env.text("OMIL_FACE_EMBEDDER", "face_recognition_sface_2021dec.onnx")
+FACE_MODELS_URL = env.text(
+    "OMIL_FACE_MODELS_URL",
+    "https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98",
+).rstrip("/")
+if urlsplit(FACE_MODELS_URL).scheme not in {"http", "https"}:
+    raise ImproperlyConfigured(f"OMIL_FACE_MODELS_URL must begin with https:// or http://, not {FACE_MODELS_URL!r}.")
+FACES_DAYS = env.integer("OMIL_FACES_DAYS", 365, least=1, most=3_650)  # Faces that were last seen so long ago go.
+# More models for prepare_models to bring: called with a way to report and whether it may fetch.
+MODEL_WORK = ["profiles.weights.prepare"]
+
+# --- Videos ----------------------------------------------------------------------------------------------------------
+
+VIDEO_MAX_BYTES = env.integer("OMIL_VIDEO_MAX_BYTES", 4_000_000_000, least=1_000_000, most=2**50)
+VIDEO_MAX_S = env.seconds("OMIL_VIDEO_MAX_S", 4 * 3_600, least=10, most=7 * 86_400)
+VIDEO_MAX_FPS = env.number("OMIL_VIDEO_MAX_FPS", 240, least=1, most=1_000)
+VIDEO_PER_S = env.number("OMIL_VIDEO_PER_S", 5, least=1, most=30)  # Samples analysed per second, unless asked else.
+VIDEO_UPLOADS = env.integer("OMIL_VIDEO_UPLOADS", 10, least=1, most=1_000)  # Unfinished ones of one user.
+VIDEO_UPLOAD_KEPT_S = env.seconds("OMIL_VIDEO_UPLOAD_KEPT_S", 86_400, least=60, most=30 * 86_400)  # An unfinished one.
+
 # --- API -------------------------------------------------------------------------------------------------------------
 
 API_PER_MINUTE = env.integer("OMIL_API_PER_MINUTE", 1_200, least=1, most=1_000_000)  # Requests of one token or user.
+
+# --- By the clock ----------------------------------------------------------------------------------------------------
+
+# Called every second with the time (Unix seconds) by the clock process, which lies below these applications.
+CLOCK_WORK = ["videos.clock.tick", "profiles.clock.tick"]
 
 # --- Logging -------------------------------------------------------------------------------------------------------
 
@@ -371,6 +412,11 @@ LOGGING = {
         # It writes out each address that it asks, and webhooks have secrets in theirs.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # They write out what they sign, and signed addresses.
+        "boto3": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "s3transfer": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
     },
 }
 # prometheus_client's shared counters, emptied at each start.

@@ -17,11 +17,13 @@ from pathlib import Path
 import redis
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
 from detections import weights
-from omil import authority, env, supervise
+from omil import authority, env, store, supervise
+from recordings import stores
 
 
 class StartError(Exception):
@@ -67,8 +69,23 @@ def check_services() -> None:
             redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5).ping()
         except (redis.RedisError, OSError) as error:
             raise StartError(f"REDIS_URL: the server does not answer. {error}") from None
+    if why := refused_by_store():
+        raise StartError(why)
     if settings.DEVICE == "cuda" and not weights.has_gpu_device():
         raise StartError("OMIL_DEVICE is cuda, but this machine has no NVIDIA GPU that can be used; auto finds out.")
+
+
+def refused_by_store() -> str:
+    """Why no file will ever be stored as the settings are. One that does not answer is waited for: uploads are kept."""
+    files = stores.far(storages["videos"])
+    if files is None:
+        return ""
+    return {
+        "key": f"{store.KEY}: the store knows no such key.",
+        "secret": f"{store.SECRET}: it is not the one that belongs to {store.KEY}.",
+        "denied": f"{store.KEY}, {store.SECRET}: the store lets nobody with them see {files.label}.",
+        "no_bucket": f"{store.NAME}: there is no such bucket. {files.label}",
+    }.get(files.problem(), "")
 
 
 def prepare() -> list[str]:
@@ -99,9 +116,9 @@ def models_prepared() -> Iterator[None]:
     In a process of its own, for what it loads must not stay in memory for as long as the product runs.
     """
     stamp, checkpoint = settings.MODELS_DIR / ".prepared", weights.checkpoint()
-    about = checkpoint.stat() if checkpoint else None
-    sizes = f"{settings.IMAGE_SIZE} {settings.GATE_IMAGE_SIZE} {settings.VERSION}"
-    wanted = f"{checkpoint} {about.st_size} {about.st_mtime_ns} {sizes}" if about else None
+    sizes = f"{settings.IMAGE_SIZE} {settings.GATE_IMAGE_SIZE} {settings.POSE_IMAGE_SIZE} {settings.VERSION}"
+    files = [_about(checkpoint), _about(weights.checkpoint(weights.POSES))]
+    wanted = " ".join([*files, sizes]) if checkpoint else None
     if wanted and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         yield
         return
@@ -110,6 +127,11 @@ def models_prepared() -> Iterator[None]:
         yield
     if wanted and preparing.returncode == 0 and any(settings.MODELS_DIR.glob("*/model.json")):
         stamp.write_text(wanted, encoding="utf-8")
+
+
+def _about(checkpoint: Path | None) -> str:
+    about = checkpoint.stat() if checkpoint else None
+    return f"{checkpoint} {about.st_size} {about.st_mtime_ns}" if about else ""
 
 
 def collect_static_files() -> None:

@@ -21,7 +21,11 @@ from pytest_django import Settings
 
 from accounts.models import Membership, Role, Unit, User
 from cameras.models import Camera
-from omil import startup
+from omil import startup, store
+from profiles import gallery
+from tests.kept import in_bucket, kept, s3_server
+
+__all__ = ["in_bucket", "kept", "s3_server"]
 
 PASSWORD = "correct horse battery"
 DATA = Path(os.environ.get("OMIL_TEST_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -73,6 +77,8 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
         "MEDIA_ROOT": "media",
         "RECORDINGS_DIR": "recordings",
         "EXPORTS_DIR": "exports",
+        "VIDEOS_DIR": "videos-store",
+        "VIDEOS_WORK_DIR": "videos-work",
     }.items():
         setattr(settings, name, tmp_path / "omil" / folder)
     settings.DATA_DIR = tmp_path / "omil"
@@ -81,7 +87,10 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        **store.backends(None, videos=settings.VIDEOS_DIR, profiles=tmp_path / "omil" / "profiles"),
     }
+    # Transactions of tests are rolled back, and the numbers of their faces come again.
+    gallery.forget()
     yield
     channel_layers.backends.clear()
 

@@ -61,6 +61,7 @@ class Product:
             "PORT": str(self.port),
             "OMIL_DATA_DIR": str(folder),
             "OMIL_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "OMIL_POSE_MODEL": "none",  # What no test needs is neither fetched nor exported.
             "DATABASE_URL": own_database(os.environ.get("DATABASE_URL", "")),
             **(env or {}),
         }

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "OMIL_TLS_KEY": "",
     "OMIL_ADMIN_PASSWORD": "",
     "OMIL_LANGUAGE": "en",
+    "OMIL_POSE_MODEL": "none",
     "PORT": "",
     "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "var" / "run" / "metrics"),
     "REDIS_URL": f"unix://{FOLDER}/valkey.sock",

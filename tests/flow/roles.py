@@ -9,6 +9,7 @@ from pathlib import Path
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.db import models
 from django.http import SimpleCookie
 from django.test import Client
@@ -21,8 +22,15 @@ from api.models import Delivery, Event, EventType, Webhook
 from cameras import enrolment, tokens
 from cameras.models import Camera, CoverageMinute, Device, Enrolment, Token
 from detections.models import Visit
+from profiles import audit as profile_audit
+from profiles.models import Appearance, Confirmation, Face, FaceRules, Negative, Profile, ProfileLook, UnitFaces
 from recordings import audit, evidence
 from recordings.models import AuditEntry, Export, Recording, RecordingRules, Seal
+from tests.profiles import people
+from videos.lesson_models import Lesson, LessonRun
+from videos.models import Video, VideoVisit, visit_id
+from videos.places import PICTURES, POSTER, upload_of
+from videos.storages import store
 
 CLIP = b"what happened before the camera of X"
 PICTURE = b"\xff\xd8 what the camera of X saw"
@@ -69,7 +77,10 @@ class World:
     def marks(self) -> list[bytes]:
         """What only somebody of unit X may read, wherever it stands."""
         words = [str(self.rows["webhook"]), self.camera.name, self.camera.slug, str(self.visit.pk), self.device.label]
+        words += [str(self.rows["profile"].pk), str(self.rows["appearance"].pk)]
         words += [str(self.rows["recording"].pk), CLIP.decode(), str(self.rows["token"])]
+        words += [str(self.rows["video"].pk), str(self.rows["video"]), str(self.rows["videovisit"].pk)]
+        words += [str(self.rows["lesson"].pk), str(self.rows["lesson"]), str(self.rows["lessonrun"].pk)]
         words += [self.users[role].username for role in ("guard", "operator", "admin", "staff")]
         return [PICTURE, *(word.encode() for word in words)]
 
@@ -104,6 +115,8 @@ def make_world() -> World:
         "token": tokens.issue(users["admin"], "Screen of the quay", cameras=[camera])[0],
         **_recorded(camera, users["operator"]),
         **_told(visit, users["admin"]),
+        **_filmed(unit, users["operator"]),
+        **_known(unit, users["operator"]),
         "accessattempt": AccessAttempt.objects.create(**attempt, failures_since_start=1, get_data="", post_data=""),
         "accesslog": AccessLog.objects.create(**attempt),
         "accessfailurelog": AccessFailureLog.objects.create(**attempt),
@@ -154,12 +167,49 @@ def _recorded(camera: Camera, user: User) -> dict[str, models.Model]:
     return {"recording": clip, "seal": sealed, "auditentry": audit.note(user, AuditEntry.Action.VIEWED, clip)}
 
 
+def _filmed(unit: Unit, user: User) -> dict[str, models.Model]:
+    """A video with somebody in it, and an upload that is not complete."""
+    video = Video.objects.create(
+        unit=unit,
+        uploaded_by=user,
+        title="Film of the quay",
+        state=Video.State.DONE,
+        size=len(CLIP),
+        extension="mp4",
+        is_playable=True,
+        duration_s=4,
+        wants_poses=True,
+    )
+    person = VideoVisit.objects.create(id=visit_id(video.pk, 1), video=video, first_s=0, last_s=2)
+    VideoVisit.objects.filter(pk=person.pk).update(picture=video.name_of(f"{PICTURES}/{person.pk}.jpg"))
+    store().save(video.name_of("poses.jsonl"), ContentFile(b""))
+    for name in (video.original_name, video.name_of(POSTER), video.name_of(f"{PICTURES}/{person.pk}.jpg")):
+        store().save(name, ContentFile(CLIP))
+    upload = Video.objects.create(unit=unit, uploaded_by=user, title="Rest of the quay", size=100)
+    upload_of(upload.pk).parent.mkdir(parents=True)
+    upload_of(upload.pk).touch()
+    lesson = Lesson.objects.create(video=video, title="Drill of the quay", made_by=user)
+    run = LessonRun.objects.create(lesson=lesson, user=user, state=LessonRun.State.ENDED, perfect=1)
+    return {"video": video, "videovisit": person, "upload": upload, "lesson": lesson, "lessonrun": run}
+
+
 def _told(visit: Visit, user: User) -> dict[str, models.Model]:
     """A webhook, and the visit on its way to it; its address is one that is never sent to."""
     hook = Webhook.objects.create(user=user, name="Harbour office", url="http://127.0.0.1:9/")
     draft = Draft(EventType.VISIT_STARTED, visit.camera_id, visit.pk, visit.first_seen, {"id": str(visit.pk)})
     collect.store([draft], timezone.now())
     return {"webhook": hook, "delivery": Delivery.objects.get()}
+
+
+def _known(unit: Unit, user: User) -> dict[str, models.Model]:
+    """Two people of two videos, and an entry of somebody who has looked at one."""
+    for seed in (1, 2):
+        film = Video.objects.create(unit=unit, title="Film of the quay", state=Video.State.DONE)
+        people.enrol(unit.pk, film.pk, people.newcomer(people.vector(seed), crop=PICTURE))
+    profile, other = Profile.objects.order_by("pk")
+    profile_audit.note(user, ProfileLook.Action.VIEWED, profile)
+    look = ProfileLook.objects.get()
+    return {"profile": profile, "other_profile": other, "appearance": profile.appearances.get(), "profilelook": look}
 
 
 def _export(camera: Camera, user: User) -> Export:
@@ -174,7 +224,8 @@ def fingerprint() -> dict[str, list[dict[str, object]]]:
     """Every row that a page could change, less what a mere look may change."""
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
     kinds += [Recording, RecordingRules, Export, Seal]  # Looking at a clip may leave an AuditEntry.
-    kinds += [Webhook, Event, Delivery]
+    kinds += [Profile, Appearance, Face, Negative, Confirmation, FaceRules, UnitFaces]  # Looking leaves a ProfileLook.
+    kinds += [Webhook, Event, Delivery, Video, VideoVisit, Lesson, LessonRun]
     kinds += [Token, Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "last_used_at", "logout_time"}
     return {

@@ -69,8 +69,10 @@ def said(heard: list[Any]) -> str:
     return f"closed {code} {error['code']}"
 
 
-def test_there_are_these_two_sockets_and_no_other() -> None:
-    assert [str(found.pattern) for found in websocket_urlpatterns] == ["ws/capture/<slug:slug>/", "ws/live/"]
+def test_there_are_these_sockets_and_no_other() -> None:
+    """What the last two ask is in tests/videos/test_socket.py and tests/lessons/test_socket.py."""
+    known = {"ws/capture/<slug:slug>/", "ws/live/", "ws/videos/", "ws/lesson/<uuid:id>/"}
+    assert {str(found.pattern) for found in websocket_urlpatterns} == known
 
 
 # --- What may be asked -----------------------------------------------------------------------------------------------

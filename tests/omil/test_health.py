@@ -97,7 +97,7 @@ def test_superusers_see_figures(client: Client, well: None, root: User) -> None:
     parts = told(client)[1]["parts"]
     assert parts["model"]["name"] == "yolo26n · OpenVINO · 640 px"
     assert parts["workers"] == {"status": "ok", "alive": 1, "wanted": 1, "frame_ms": [40.0]}
-    assert set(parts["queue"]["waiting"]) == {"drain-main", "catch-up-main", "media-main"}
+    assert set(parts["queue"]["waiting"]) == {"drain-main", "catch-up-main", "media-main", "videos-main"}
     assert parts["disk"]["free_bytes"] > 0
     assert parts["lag"]["most_s"] == 0
 

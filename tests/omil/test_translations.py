@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("accounts", "api", "cameras", "detections", "recordings", "omil", "templates")
+SOURCES = ("accounts", "api", "cameras", "detections", "profiles", "recordings", "videos", "omil", "templates")
 CATALOGUE = Path("locale/ko/LC_MESSAGES/django.po")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w+\}|</?\w+>")
 
