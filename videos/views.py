@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from detections.views import for_watchers
+from profiles import seen
+from profiles.models import Profile
 from recordings.acts import for_actors
 from videos import announce, overlay, problems, removal
 from videos.forms import UploadForm
-from videos.models import Video
+from videos.models import Video, VideoVisit
 
 PAGE_LENGTH = 24
 
@@ -67,7 +69,7 @@ def video(request: HttpRequest, id_: UUID) -> HttpResponse:
     visits = list(found.visits.order_by("first_s", "id"))
     context = {
         **_shown(found),
-        "visits": visits,
+        "people": _with_profiles(found, visits),
         "marks": [
             {"id": str(visit.pk), "tracks": visit.track_ids, "start": visit.first_s, "end": visit.last_s}
             for visit in visits
@@ -76,6 +78,12 @@ def video(request: HttpRequest, id_: UUID) -> HttpResponse:
         "at_s": min(_seconds(request, "t") or 0.0, found.duration_s),
     }
     return render(request, "videos/video.html", context)
+
+
+def _with_profiles(video: Video, visits: list[VideoVisit]) -> list[tuple[VideoVisit, Profile | None]]:
+    """Each stay with whose face was recognised in it."""
+    known = seen.in_video(video.pk)
+    return [(visit, next((known[track] for track in visit.track_ids if track in known), None)) for visit in visits]
 
 
 @for_watchers

@@ -8,7 +8,7 @@ from django.urls import reverse
 from accounts.models import Unit, User
 from profiles.models import Appearance, Confirmation, Profile, ProfileLook
 from tests.profiles.people import enrol, like, newcomer, vector
-from videos.models import Video
+from videos.models import Video, VideoVisit, visit_id
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +29,17 @@ def browser(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def test_a_video_says_whose_face_was_recognised_in_it(unit_x: Unit, bob: User, charlie: User) -> None:
+    video = Video.objects.create(unit=unit_x, title="a film", state=Video.State.DONE, extension="mp4")
+    for track in (3, 4):
+        VideoVisit.objects.create(id=visit_id(video.pk, track), video=video, track_ids=[track], first_s=0, last_s=1)
+    enrol(unit_x.pk, video.pk, newcomer(vector(1), tracks=(3,)))
+    page = browser(bob).get(f"/videos/{video.pk}/").content.decode()
+    assert page.count(f'href="{Profile.objects.get().get_absolute_url()}"') == 1
+    assert page.count("data-stay=") == 2
+    assert browser(charlie).get(f"/videos/{video.pk}/").status_code == 404
 
 
 def test_the_list_shows_faces_and_narrows(unit_x: Unit, anne: Profile, bob: User) -> None:
