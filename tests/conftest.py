@@ -17,7 +17,7 @@ from axes.utils import reset as reset_log_in_failures
 from channels.layers import channel_layers
 from django.conf import settings
 from django.db import connection
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import Membership, Role, Unit, User
 from cameras.models import Camera
@@ -50,6 +50,17 @@ def models(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "manage.py", "prepare_models", "--offline"]
     subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, timeout=300)
     return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """PostgreSQL drops no database to which a thread of the tests, ended or idle, has left a connection."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                others = "datname = current_database() AND pid <> pg_backend_pid()"
+                cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,8 @@ class Product:
             "OMIL_DATA_DIR": str(folder),
             "OMIL_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "OMIL_POSE_MODEL": "none",  # What no test needs is neither fetched nor exported.
+            "OMIL_FACE_DETECTOR": "none",
+            "OMIL_FACE_EMBEDDER": "none",
             "DATABASE_URL": own_database(os.environ.get("DATABASE_URL", "")),
             **(env or {}),
         }

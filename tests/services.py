@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "OMIL_ADMIN_PASSWORD": "",
     "OMIL_LANGUAGE": "en",
     "OMIL_POSE_MODEL": "none",
+    "OMIL_FACE_DETECTOR": "none",
+    "OMIL_FACE_EMBEDDER": "none",
     "PORT": "",
     "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "var" / "run" / "metrics"),
     "REDIS_URL": f"unix://{FOLDER}/valkey.sock",

@@ -37,8 +37,8 @@ def change(user: User | Unit | Membership, verb: str = "change") -> str:
 
 
 def no_inlines(**fields: Any) -> dict[str, Any]:
-    prefix = "memberships"
-    return {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0, **fields}
+    counts = {f"{prefix}-{count}_FORMS": 0 for prefix in ("memberships", "faces") for count in ("TOTAL", "INITIAL")}
+    return {**counts, **fields}
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,8 @@ def test_a_unit_admin_turns_requests_down_but_deletes_no_account_that_was_in_use
 
 
 def test_a_unit_admin_renames_the_own_unit_only(as_alice: Client, unit_x: Unit, unit_y: Unit) -> None:
-    assertRedirects(as_alice.post(change(unit_x), {"name": "North"}), UNITS)
-    assertRedirects(as_alice.post(change(unit_y), {"name": "Mine"}), reverse("admin:index"))
+    assertRedirects(as_alice.post(change(unit_x), no_inlines(name="North")), UNITS)
+    assertRedirects(as_alice.post(change(unit_y), no_inlines(name="Mine")), reverse("admin:index"))
     assert as_alice.post(change(unit_x, "delete"), {"post": "yes"}).status_code == 403
     assert set(Unit.objects.values_list("name", flat=True)) == {"North", "Unit Y"}
 

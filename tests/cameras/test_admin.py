@@ -48,6 +48,7 @@ def form(camera: Camera | None = None, *, devices: list[Device] | None = None, *
     rows = devices or []
     values |= {"devices-TOTAL_FORMS": len(rows), "devices-INITIAL_FORMS": len(rows)}
     values |= {"recording_rules-TOTAL_FORMS": 0, "recording_rules-INITIAL_FORMS": 0}
+    values |= {"face_rules-TOTAL_FORMS": 0, "face_rules-INITIAL_FORMS": 0}
     for n, device in enumerate(rows):
         values |= {
             f"devices-{n}-id": device.pk,

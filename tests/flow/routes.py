@@ -91,6 +91,8 @@ def form_of(world: World) -> dict[str, object]:
         "old_password": "x",
         **dict.fromkeys(("password1", "password2", "new_password1", "new_password2"), secret),
         "usable_password": "true",
+        "faces-TOTAL_FORMS": 0,
+        "faces-INITIAL_FORMS": 0,
     }
 
 
@@ -214,7 +216,7 @@ ROUTES: dict[str, tuple[str, str]] = {
     "admin/accounts/unit/add/": ("403 403 200 403", "403 403 list* 403"),
     "admin/accounts/unit/<path:object_id>/history/": ("200 index 200 index", "200 index 200 index"),
     "admin/accounts/unit/<path:object_id>/delete/": ("403 403 200 403", "403 403 200 403"),
-    "admin/accounts/unit/<path:object_id>/change/": ("200 403 200 index", "200 403 200 index"),
+    "admin/accounts/unit/<path:object_id>/change/": ("200 403 200 index", "list* 403 list* index"),
     "admin/accounts/unit/<path:object_id>/": ("change", "change"),
     "admin/accounts/membership/": ("200 403 200 200", "list 403 list list"),
     "admin/accounts/membership/add/": ("200 403 200 200", "200 403 list* 200"),

@@ -233,6 +233,7 @@ def test_the_page_shows_it(as_alice: Client, camera_x: Camera, settings: Any) ->
 def rules_form(camera: Camera, **fields: Any) -> dict[str, Any]:
     values = {"name": camera.name, "is_enabled": "on", "source": "", "unit": camera.unit_id}
     values |= {"devices-TOTAL_FORMS": 0, "devices-INITIAL_FORMS": 0}
+    values |= {"face_rules-TOTAL_FORMS": 0, "face_rules-INITIAL_FORMS": 0}
     known = RecordingRules.objects.filter(camera=camera).count()
     values |= {"recording_rules-TOTAL_FORMS": 1, "recording_rules-INITIAL_FORMS": known}
     own = {"mode": "presence", "camera": camera.pk, **fields}

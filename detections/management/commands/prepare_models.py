@@ -34,15 +34,13 @@ class Command(BaseCommand):
         if weights.POSES.is_wanted:
             self._prepare_poses(first_run=first_run, offline=offline)
         for work in settings.MODEL_WORK:
-            self._try(work, may_fetch=not offline and not (first_run and fetch.has_failed()), first_run=first_run)
+            self._try(work, may_fetch=not offline and not (first_run and fetch.has_failed()))
 
-    def _try(self, work: str, *, may_fetch: bool, first_run: bool) -> None:
-        """What is not needed for people to be found is not a reason to fail, unless it was to be fetched."""
+    def _try(self, work: str, *, may_fetch: bool) -> None:
+        """What is not needed for people to be found is said, and no reason to fail."""
         try:
             import_string(work)(self._say, may_fetch)
         except Exception as error:
-            if not first_run and may_fetch:
-                raise CommandError(str(error)) from error
             self._say(str(error))
 
     def _prepare_poses(self, *, first_run: bool, offline: bool) -> None:
