@@ -490,6 +490,8 @@ def test_videos_are_measured_through_real_processes(
     settings.MODELS_DIR = settings.DATA_DIR / "models"
     settings.OMIL_MODEL = str(data / "weights" / "yolo26n.pt")
     settings.OMIL_POSE_MODEL = str(data / "weights" / "yolo11n-pose.pt")
+    settings.OMIL_FACE_DETECTOR = str(data / "face-models" / "face_detection_yunet_2023mar.onnx")
+    settings.OMIL_FACE_EMBEDDER = str(data / "face-models" / "mobilefacenet.onnx")
     monkeypatch.setattr(video, "FILMS", ("head-pose-face-detection-male.mp4",))
     suite.prepare_model()
     measured = video.measure(1, lambda _line: None)
