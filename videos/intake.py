@@ -21,7 +21,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Unit, User
-from videos import announce, bell, faces_rule, look, places, removal
+from profiles.rules import allows_faces
+from videos import announce, bell, look, places, removal
 from videos.models import LEAST_PER_S, MOST_PER_S, Video
 from videos.problems import Refused
 
@@ -65,7 +66,7 @@ def begin(user: User, wish: Wish) -> Video:
         raise Refused("too_big")
     if not LEAST_PER_S <= wish.per_s <= MOST_PER_S:
         raise Refused("bad_rate")
-    if wish.wants_faces and not faces_rule.allows(wish.unit):
+    if wish.wants_faces and not allows_faces(wish.unit.pk):
         raise Refused("faces_off")
     check_space(wish.size)
     with transaction.atomic():
