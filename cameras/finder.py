@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0  # A model may come later.
+LOOK_EVERY_S = 5.0  # A better model may come later.
 PATIENCE_S = 0.05  # A frame waits so long for its look; then it is admitted unseen.
 
 
@@ -33,14 +34,13 @@ class Finder:
             self._thread.start()
 
     def _look(self) -> None:
-        while self._find is None:
+        while True:
             try:
                 self._find = self._load()
             except Exception:
-                logger.exception("the gate's person detector cannot be loaded; the gate goes by motion")
+                logger.exception("the gate's person detector cannot be loaded")
             self._is_known.set()
-            if self._find is None:
-                threading.Event().wait(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)
 
     def current(self) -> FindPerson | None:
         """What the gate asks now: None where there is no model, and the gate then goes by motion alone."""
@@ -50,9 +50,9 @@ class Finder:
         """Raises Saturated while the model is being loaded, and when the slots are taken for too long."""
         from cameras.gate import Saturated
 
-        if self._find is None or not self._slots.acquire(timeout=PATIENCE_S):
+        if (find := self._find) is None or not self._slots.acquire(timeout=PATIENCE_S):
             raise Saturated
         try:
-            return self._find(picture)
+            return find(picture)
         finally:
             self._slots.release()

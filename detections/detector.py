@@ -1,4 +1,4 @@
-"""The detector of this process: YOLO where a model file can serve, else the fallback; and the gate's person finder."""
+"""The detector of this process: the weights asked for, else Omil's own model; and the gate's person finder."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from detections import weights, yolo
 from detections.boxes import Boxes
 from detections.letterbox import Picture, Prepared
-from detections.motion_hog import MotionHogDetector
 from detections.runtimes import OnnxRunner, OpenVinoRunner, Runner
 from detections.weights import Exported, WeightsError
 from detections.yolo import YoloDetector
@@ -27,7 +27,7 @@ __all__ = ["Boxes", "Detector", "PersonFinder", "Prepared", "get_detector", "get
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0  # How often a process on the fallback looks whether a model has come.
+LOOK_EVERY_S = 5.0  # How often a process on the fallback looks whether weights have come.
 EXPORT_LIMIT_S = 600
 WARM_SHAPES = ((480, 640), (360, 640))  # The commonest pictures; other shapes are compiled when they come.
 
@@ -39,14 +39,11 @@ class Detector(Protocol):
     def name(self) -> str:
         """For people, such as "yolo26n · OpenVINO · bf16 · 640 px"."""
 
-    @property
-    def is_fallback(self) -> bool: ...
-
     def prepare(self, frame_bgr: Picture) -> Prepared:
         """What can be done ahead, in any thread, while another frame is detected."""
 
     def detect(self, prepared: Prepared, camera_id: int) -> Boxes:
-        """People of at least confidence 0.1, in pixels of the frame. Frames of one camera come in order."""
+        """People of at least confidence 0.1, in pixels of the frame."""
 
 
 Maker: TypeAlias = Callable[[], Runner]
@@ -54,17 +51,18 @@ PersonFinder: TypeAlias = Callable[[Picture], float]  # The highest confidence, 
 
 
 class _Kept:
-    """One detector and one person finder per process, and when a better one was last looked for."""
+    """One detector and one person finder per process, and when better ones were last looked for."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.detector: Detector | None = None
         self.finder: PersonFinder | None = None
+        self.on_fallback = {"detector": True, "finder": True}  # Whether what serves may be replaced by better.
         self.looked_at = {"detector": -LOOK_EVERY_S, "finder": -LOOK_EVERY_S}
-        self.refused: set[Path] = set()  # Exports that did not run; they are not tried again.
+        self.refused: set[Path] = set()  # What did not run; it is not tried again.
 
     def is_time(self, what: str) -> bool:
-        if time.monotonic() - self.looked_at[what] < LOOK_EVERY_S:
+        if not self.on_fallback[what] or time.monotonic() - self.looked_at[what] < LOOK_EVERY_S:
             return False
         self.looked_at[what] = time.monotonic()
         return True
@@ -73,58 +71,76 @@ class _Kept:
 _kept = _Kept()
 
 
-def get_detector() -> Detector:
-    """This process's detector, warm. On the fallback it looks now and then whether a model has come."""
+def get_detector(*, leads: bool = True) -> Detector:
+    """This process's detector, warm. On the fallback it looks now and then whether weights have come.
+
+    Who `leads`, as analysis does, also exports weights that are not, and tells the product what serves.
+
+    Raises WeightsError where not even Omil's own model runs; it may be asked again.
+    """
     with _kept.lock:
         if _kept.detector is None:
             _kept.is_time("detector")
-            _kept.detector = _first_detector()
-        elif _kept.detector.is_fallback and _kept.is_time("detector"):
-            found = weights.exported()
-            if found and found.folder not in _kept.refused:
-                _kept.detector = _serve(found) or _kept.detector
+            _kept.detector = _first_detector(leads=leads)
+        elif _kept.is_time("detector") and (found := _usable()):
+            _kept.detector = _serve(found, leads=leads) or _kept.detector
         return _kept.detector
 
 
 def get_person_finder() -> PersonFinder | None:
-    """For the gate, from any thread: None while there is no model, and the gate then goes by motion alone.
+    """For the gate, from any thread: None while no model runs, and the gate then goes by motion alone.
 
-    Ask again for every frame: it costs nothing, and a model may come later.
+    Ask again for every frame: it costs nothing, and better weights may come later.
     """
     with _kept.lock:
-        if _kept.finder is None and _kept.is_time("finder"):
-            found = weights.exported()
-            if found and found.folder not in _kept.refused:
-                _kept.finder = _finder(found)
+        if _kept.is_time("finder"):
+            if (found := _usable()) and (finder := _finder(found)):
+                _kept.finder, _kept.on_fallback["finder"] = finder, False
+            elif _kept.finder is None:
+                _kept.finder = _own_finder()
         return _kept.finder
 
 
 def forget() -> None:
     """Drop what this process keeps, as after a change of settings."""
     global _kept
-    _kept = _Kept()
+    with _kept.lock:  # Whoever is just loading a model keeps it where it is dropped.
+        _kept = _Kept()
 
 
-def _first_detector() -> Detector:
+def _usable() -> Exported | None:
+    """The weights asked for, if they are exported and have not failed to run here."""
+    found = weights.exported()
+    return found if found and found.folder not in _kept.refused else None
+
+
+def _first_detector(*, leads: bool) -> Detector:
     reason = ""
+    if weights.PEOPLE.is_wanted:
+        try:
+            found = weights.exported() or _export_elsewhere(may_export=leads)
+        except WeightsError as error:
+            reason = str(error)
+        else:
+            if detector := _serve(found, leads=leads):
+                return detector
+            reason = gettext_noop("The model did not run; the log of the analysis worker says why.")
+        logger.warning("detector: %s", reason)
     try:
-        found = weights.exported() or _export_elsewhere()
+        return _serve_own(reason, leads=leads)
     except WeightsError as error:
-        found, reason = None, str(error)
-    detector = _serve(found) if found else None
-    if detector is None:
-        detector = MotionHogDetector()
-        reason = reason or "The model did not run; the log of the analysis worker says why."
-        logger.warning("detector: %s. %s", detector.name, reason)
-        weights.announce(name=detector.name, is_fallback=True, reason=reason)
-    return detector
+        if leads:
+            weights.announce(name="", is_fallback=True, reason=f"{reason} {error}".strip())
+        raise
 
 
-def _export_elsewhere() -> Exported:
+def _export_elsewhere(*, may_export: bool) -> Exported:
     """Exported by a process of its own, so that this one never carries torch."""
     source = weights.checkpoint()
     if source is None:
-        raise WeightsError("There is no model file.")
+        raise WeightsError(gettext_noop("There are no weights."))
+    if not may_export:
+        raise WeightsError(f"{source} has not been exported.")
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare_models", "--offline"]
     environment = {**os.environ, "OMIL_MODEL": str(source), "OMIL_DATA_DIR": str(settings.DATA_DIR)}
     environment["OMIL_POSE_MODEL"] = weights.NONE  # Whoever waits here waits for the model of people.
@@ -141,17 +157,31 @@ def _export_elsewhere() -> Exported:
     return found
 
 
-def _serve(found: Exported) -> Detector | None:
-    """A warm detector on the model, announced; None if it runs nowhere."""
+def _serve(found: Exported, *, leads: bool) -> Detector | None:
+    """A warm detector on the weights asked for; None if they run nowhere."""
     makers = on_cpu(found, threads=settings.INFERENCE_THREADS)
     if (checkpoint := found.checkpoint) and on_cuda():
         makers.insert(0, lambda: yolo.TorchRunner(checkpoint, found.traits))
-    detector = warm(found, makers, size=settings.IMAGE_SIZE)
+    detector = warm(found, makers, size=settings.IMAGE_SIZE or found.size)
     if detector is None:
         _kept.refused.add(found.folder)
         return None
+    _kept.on_fallback["detector"] = False
     logger.info("detector: %s", detector.name)
-    weights.announce(name=detector.name, is_fallback=False)
+    if leads:
+        weights.announce(name=detector.name, is_fallback=False)
+    return detector
+
+
+def _serve_own(reason: str, *, leads: bool) -> Detector:
+    found = weights.own()
+    makers = on_cpu(found, threads=settings.INFERENCE_THREADS)
+    detector = warm(found, makers, size=settings.IMAGE_SIZE or found.size)
+    if detector is None:
+        raise WeightsError(gettext_noop("Omil's own model does not run on this machine; the log says why."))
+    logger.info("detector: %s", detector.name)
+    if leads:
+        weights.announce(name=detector.name, is_fallback=weights.PEOPLE.is_wanted, reason=reason)
     return detector
 
 
@@ -164,10 +194,18 @@ def _finder(found: Exported) -> PersonFinder | None:
     return detector.confidence
 
 
+def _own_finder() -> PersonFinder | None:
+    try:
+        found = weights.own()
+    except WeightsError:  # Analysis says so.
+        return None
+    return None if found.folder in _kept.refused else _finder(found)
+
+
 def on_cpu(found: Exported, *, threads: int, streams: int = 1) -> list[Maker]:
     """The runtimes for a CPU, the faster first; one that is not installed raises ImportError."""
     return [
-        lambda: OpenVinoRunner(found.model, threads=threads, streams=streams),
+        lambda: OpenVinoRunner(found.model, threads=threads, streams=streams, in_integers=found.in_integers),
         lambda: OnnxRunner(found.model, threads=threads, streams=streams),
     ]
 

@@ -33,7 +33,7 @@ class TracksMessage(TypedDict):
 
 
 class VisitBody(TypedDict):
-    """Times are Unix seconds. `verified` is False for what only the fallback detector saw."""
+    """Times are Unix seconds. `verified` is False for what only an earlier version's simpler detector saw."""
 
     id: str
     state: str

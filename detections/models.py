@@ -58,7 +58,9 @@ class Visit(models.Model):
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
     is_verified = models.BooleanField(
-        _("verified"), default=True, help_text=_("Seen by the person model, not only by the fallback detector.")
+        _("verified"),
+        default=True,
+        help_text=_("Seen by a person model, not only by the simpler detector of earlier versions."),
     )
     best_score = models.FloatField(_("best score"), default=0.0)
     picture = models.CharField(_("picture"), max_length=200, blank=True, default="")  # Below MEDIA_ROOT.

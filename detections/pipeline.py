@@ -86,7 +86,7 @@ def restore(camera_id: int, slug: str, *, confidence: float, rules: Rules, detec
 
 
 def detect(camera: Camera, entry: Entry, picture: Picture) -> Boxes:
-    """The people in the picture; changes nothing but what a fallback detector learns. One picture at a time."""
+    """The people in the picture; changes nothing."""
     if entry.flags & Flag.FROZEN:
         return Boxes.empty()
     return camera.detector.detect(picture.prepared, camera.id)
@@ -106,7 +106,6 @@ def process(camera: Camera, entry: Entry, picture: Picture, boxes: Boxes) -> Non
         seq=entry.seq,
         size_wh=picture.size_wh,
         frame_bgr=picture.frame_bgr if camera.zoning.may_show(picture.read_at) else None,
-        is_verified=not camera.detector.is_fallback,
     )
     save(camera, update.changes, best=update.best, frame_bgr=picture.frame_bgr)
     row = log_row(entry, tracks, update.visit_of, picture.size_wh)

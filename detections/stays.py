@@ -54,7 +54,6 @@ class Stay:
     hidden: str = ""  # What silence makes of it for now: "", "out_of_sight" or "ended"; a late frame takes it back.
     shown: str = ""  # The last result told, so that only another one is.
     is_judged: bool = False  # Whether it goes on with an earlier visit has been asked in full.
-    is_verified: bool = False  # Seen by a person model at least once, not only by the fallback.
 
     @property
     def track_id(self) -> int:
@@ -135,7 +134,6 @@ class Stay:
         """`later` was the same person: all it saw belongs to this stay, from its first box on."""
         self.last_seen, self.missed_at, self.failed_s = later.last_seen, later.missed_at, later.failed_s
         self.track_ids = [*self.track_ids, *later.track_ids]
-        self.is_verified = self.is_verified or later.is_verified
         self.boxes = later.boxes
         self.body = Body(
             max(self.body.width, later.body.width),
@@ -154,7 +152,7 @@ class Stay:
 
     @classmethod
     def restored(cls, kept: list[Any]) -> Self:
-        values = dict(zip(FIELDS, kept, strict=True))
+        values = dict(zip(FIELDS, kept, strict=False))  # Earlier versions kept one field more.
         return cls(**{**values, "body": Body(*values["body"])})
 
 

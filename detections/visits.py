@@ -54,7 +54,6 @@ class VisitSnapshot:
     best_score: float
     has_picture: bool
     track_ids: tuple[int, ...]
-    is_verified: bool = True  # Seen by a person model at least once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +146,8 @@ class Visits:
         seq: int,
         size_wh: tuple[int, int],
         frame_bgr: Picture | None,
-        is_verified: bool = True,
     ) -> Update:
-        """An analysed frame with the tracks that have a box in it; `is_verified`: a person model found them."""
+        """An analysed frame with the tracks that have a box in it."""
         before_at, at = self._judged(at)
         if size_wh != self._size_wh:
             for stay in self._stays:
@@ -165,7 +163,6 @@ class Visits:
             stay.frames += 1
         for track in tracks:
             stay_of[track.id].see(track, at, size_wh)
-            stay_of[track.id].is_verified |= is_verified
             if frame_bgr is not None:
                 stay_of[track.id].look(frame_bgr, track, at, self._appearance)
         if tracks:
@@ -329,7 +326,7 @@ class Visits:
         changes = []
         for stay in self._visits():
             visit = self._snapshot(stay)
-            result = f"{visit.is_verified} {visit.state} {visit.end_reason} {visit.settled_at is not None}"
+            result = f"{visit.state} {visit.end_reason} {visit.settled_at is not None}"
             if result != stay.shown:
                 changes.append(Change(_event(stay.shown, visit), visit))
                 stay.shown = result
@@ -351,7 +348,6 @@ class Visits:
             best_score=stay.best_score,
             has_picture=stay.best_at is not None,
             track_ids=tuple(stay.track_ids),
-            is_verified=stay.is_verified,
         )
 
 

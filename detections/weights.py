@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NONE = "none"  # As the name of a model: do without it.
+OWN = "omil-person"  # As the name of a model: Omil's own, which the repository holds.
+USUAL = "yolo26n.pt"  # OMIL_MODEL where nobody has set it.
+USUAL_SIZE = 640  # What YOLO models are made for.
 KINDS = {"detect": "detection", "pose": "pose"}
 FORMAT = 1  # Of an export folder; another number is exported again.
 Report = Callable[[str], None]
@@ -55,10 +58,12 @@ class Want:
 
     @property
     def is_wanted(self) -> bool:
-        return self.given.lower() != NONE
+        """Whether weights are asked for."""
+        return self.given.lower() not in {NONE, OWN}
 
 
 PEOPLE = Want("OMIL_MODEL", "detect", re.compile(r"yolo(v8|v9|v10|11|12|26)[ntsmbclex]\.pt"))
+OTHER_TASKS = re.compile(r"-(pose|seg|cls|obb)$")  # As Ultralytics ends the names of models that find no boxes.
 POSES = Want("OMIL_POSE_MODEL", "pose", re.compile(r"yolo(v8|11|26)[nsmlx]-pose\.pt"))
 
 
@@ -69,10 +74,17 @@ class Exported:
     folder: Path
     traits: Traits
     checkpoint: Path | None
+    size: int = USUAL_SIZE  # Of the pictures it is made for, their longer side.
 
     @property
     def model(self) -> Path:
         return self.folder / "model.onnx"
+
+    @property
+    def in_integers(self) -> Path | None:
+        """OpenVINO's own form, in 8 bits, where there is one."""
+        file = self.folder / "model.xml"
+        return file if file.is_file() else None
 
 
 def has_gpu_device() -> bool:
@@ -84,13 +96,19 @@ def has_gpu_device() -> bool:
 
 
 def checkpoint(want: Want = PEOPLE) -> Path | None:
-    """The file the setting names, if it is there: a path, or a name in MODELS_DIR or the current folder."""
+    """The file the setting names, if it is there: a path, or a name in MODELS_DIR or the current folder.
+
+    Where nobody has set OMIL_MODEL, other weights of people in MODELS_DIR will do.
+    """
     if not want.is_wanted:
         return None
     given = Path(want.given).expanduser()
     if given.suffix != ".pt":
         given = given.with_name(given.name + ".pt")
     places = [given] if given.parent != Path() else [settings.MODELS_DIR / given, given]
+    if want is PEOPLE and want.given == USUAL:
+        others = sorted(path for path in settings.MODELS_DIR.glob("*.pt") if not OTHER_TASKS.search(path.stem))
+        places += [path for path in others if path.absolute() != checkpoint(POSES)]
     return next((place.absolute() for place in places if place.is_file()), None)
 
 
@@ -111,7 +129,9 @@ def address(want: Want = PEOPLE) -> str | None:
 def how_to_add(want: Want = PEOPLE) -> str:
     """For people without network too, in their language."""
     words = {"path": expected(want), "address": address(want)}
-    if want is POSES:
+    if want is POSES and not want.is_wanted:
+        text = _("OMIL_POSE_MODEL says that there is to be none.")
+    elif want is POSES:
         text = _("Put a YOLO pose model (.pt) at %(path)s and run “manage.py prepare_models”.")
         if words["address"]:
             text = _(
@@ -146,6 +166,25 @@ def exported(want: Want = PEOPLE) -> Exported | None:
     stem = expected(want).stem
     found = sorted(settings.MODELS_DIR.glob(f"{stem}-*/model.json"), key=lambda path: path.stat().st_mtime)
     return next((kept for path in reversed(found) if (kept := _read(path.parent, None, want))), None)
+
+
+def own() -> Exported:
+    """Omil's own model, which needs neither torch nor an export. Raises WeightsError where it is damaged."""
+    from detections.yolo import Traits
+
+    folder = settings.OWN_MODEL_DIR
+    try:
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ValueError(f"model.json has the format {about['format']}, not {FORMAT}")
+        for name, digest in about["sha256"].items():
+            state = (folder / name).stat()
+            if _sha256(folder / name, state.st_size, state.st_mtime_ns) != digest:
+                raise ValueError(f"{name} is not the file that model.json tells of")
+        traits = Traits(about["stem"], about["person"], about["end_to_end"])
+        return Exported(folder, traits, None, about["size"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"Omil's own model is damaged ({error}). “git checkout {folder}” brings it back.") from error
 
 
 def _folder_of(source: Path) -> Path:
@@ -200,7 +239,7 @@ def _export(source: Path, want: Want) -> Exported:
         shutil.rmtree(left_over, ignore_errors=True)
     working = Path(tempfile.mkdtemp(prefix=".export-", dir=settings.MODELS_DIR))
     try:
-        traits = yolo.export(source, working, size=settings.IMAGE_SIZE, task=want.task)
+        traits = yolo.export(source, working, size=USUAL_SIZE, task=want.task)
         about = {"format": FORMAT, "source": source.name, "task": want.task, **asdict(traits)}
         (working / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         working.chmod(0o755)
@@ -230,12 +269,12 @@ def _lock() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class DetectorStatus:
-    """What the analysis worker that started last serves; `name` is empty until one has."""
+    """What the analysis worker that started last serves; `name` is empty until one has, and where none can serve."""
 
     name: str
-    is_fallback: bool
-    reason: str  # Why it is the fallback.
-    advice: str  # How to add weights, in the reader's language; empty when a model serves.
+    is_fallback: bool  # The weights that were asked for do not serve, but Omil's own model or none.
+    reason: str  # Why it is the fallback, in the reader's language as far as it has no details.
+    advice: str  # What to do, in the reader's language; empty when what was asked for serves.
 
 
 def announce(*, name: str, is_fallback: bool, reason: str = "") -> None:
@@ -253,5 +292,19 @@ def status() -> DetectorStatus:
     with suppress(OSError, ValueError):
         body = json.loads((settings.RUN_DIR / "detector.json").read_text(encoding="utf-8"))
     is_fallback = bool(body.get("is_fallback", False))
-    advice = how_to_add() if is_fallback else ""
-    return DetectorStatus(str(body.get("name", "")), is_fallback, str(body.get("reason", "")), advice)
+    name = str(body.get("name", ""))
+    advice = _advice(name) if is_fallback else ""
+    reason = str(body.get("reason", ""))
+    return DetectorStatus(name, is_fallback, reason and _(reason), advice)
+
+
+def _advice(name: str) -> str:
+    if not PEOPLE.is_wanted:
+        return ""
+    if not name:
+        return how_to_add()
+    card = _(
+        "Omil's own model works, but a site does better with weights of its own, or YOLO's. The pictures that it "
+        "learned from have varying licences: see models/omil-person/README.md. OMIL_MODEL=omil-person keeps it."
+    )
+    return f"{card} {how_to_add()}"

@@ -52,8 +52,6 @@ def round_up(pixels: int) -> int:
 class YoloDetector:
     """Finds people with one exported model on one runner."""
 
-    is_fallback = False
-
     def __init__(self, runner: Runner, traits: Traits, *, size: int) -> None:
         self._runner, self._traits, self._size = runner, traits, round_up(size)
 
@@ -148,12 +146,23 @@ def export(weights: Path, folder: Path, *, size: int, task: str = "detect") -> T
     return Traits(weights.stem, person, _is_end_to_end(folder / "model.onnx"))
 
 
+def traits_of(model: Path) -> Traits:
+    """Of an ONNX file that Ultralytics wrote, or another of its form; raises NotADetector."""
+    import ast
+
+    names: dict[int, str] = ast.literal_eval(_metadata(model).get("names", "{0: 'person'}"))
+    return Traits(model.stem, _person_among(names), _is_end_to_end(model))
+
+
 def _class_of_people(model: Any, task: str) -> int:
     if model.task != task:
         raise NotADetector(f"it is a model for the task {model.task!r}, not {task!r}")
     if task == "pose" and list(model.model.kpt_shape) != [17, 3]:
         raise NotADetector(f"its key points have the shape {model.model.kpt_shape}, not [17, 3]")
-    names: dict[int, str] = model.names
+    return _person_among(model.names)
+
+
+def _person_among(names: dict[int, str]) -> int:
     for class_id, name in names.items():
         if name.lower() == "person":
             return class_id
@@ -161,10 +170,13 @@ def _class_of_people(model: Any, task: str) -> int:
 
 
 def _is_end_to_end(model: Path) -> bool:
+    return _metadata(model).get("end2end") == "True"
+
+
+def _metadata(model: Path) -> dict[str, str]:
     import onnx
 
-    metadata = {entry.key: entry.value for entry in onnx.load(str(model), load_external_data=False).metadata_props}
-    return metadata.get("end2end") == "True"
+    return {entry.key: entry.value for entry in onnx.load(str(model), load_external_data=False).metadata_props}
 
 
 def import_ultralytics() -> ModuleType:

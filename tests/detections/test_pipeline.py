@@ -298,35 +298,3 @@ def test_a_frozen_picture_keeps_nobody_present(post: Post) -> None:
     (visit,) = post.visits()
     assert (visit["state"], visit["end_reason"]) == ("ended", "camera_lost")
     assert len(post.rows()) == 80
-
-
-def test_a_visit_stays_verified_when_the_fallback_takes_over_and_becomes_so_when_the_model_is_back(post: Post) -> None:
-    post.admit(range(1, 21))
-    post.drain()
-    post.detector.is_fallback = True
-    post.admit(range(21, 60))
-    post.drain()
-    (visit,) = post.visits()
-    assert (visit["state"], visit["is_verified"]) == ("out_of_sight", True)
-
-
-def test_a_visit_of_the_fallback_becomes_verified_once_the_model_sees_it(post: Post) -> None:
-    post.detector.is_fallback = True
-    post.admit(range(1, 21))
-    post.drain()
-    assert [visit["is_verified"] for visit in post.visits()] == [False]
-    post.detector.is_fallback = False
-    post.admit(range(21, 25))
-    post.drain()
-    assert [visit["is_verified"] for visit in post.visits()] == [True]
-
-
-def test_a_visit_that_only_the_fallback_saw_is_not_verified_by_a_model_that_sees_nobody(post: Post) -> None:
-    post.detector.is_fallback = True
-    post.admit(range(1, 31))
-    post.drain()
-    post.detector.is_fallback = False
-    post.admit(range(31, 90))
-    post.drain()
-    (visit,) = post.visits()
-    assert (visit["state"], visit["is_verified"]) == ("ended", False)

@@ -399,15 +399,32 @@ def test_pages_speak_korean(client: Client, bob: User, camera_x: Camera, setting
 
 
 def test_the_fallback_detector_is_named(client: Client, alice: User, bob: User, camera_x: Camera) -> None:
-    weights.announce(name="motion and HOG", is_fallback=True)
+    weights.announce(name="omil-person · OpenVINO", is_fallback=True)
     client.force_login(bob)
     response = client.get(DASHBOARD)
     assertContains(response, "data-fallback")
-    assertContains(response, "motion and HOG")
+    assertContains(response, "omil-person · OpenVINO")
     # How to change it is of use to those who can.
     assertNotContains(response, "prepare_models")
     client.force_login(alice)
     assertContains(client.get(DASHBOARD), "prepare_models")
+
+
+def test_that_no_model_can_serve_is_said_loudly(client: Client, alice: User, camera_x: Camera) -> None:
+    weights.announce(name="", is_fallback=True, reason="A file is damaged.")
+    client.force_login(alice)
+    response = client.get(DASHBOARD)
+    assertContains(response, "Nothing is analysed")
+    assertContains(response, "A file is damaged.")
+
+
+@pytest.mark.parametrize("is_fallback", [False, True])
+def test_the_admin_names_the_detector(client: Client, root: User, is_fallback: bool) -> None:
+    weights.announce(name="omil-person · OpenVINO", is_fallback=is_fallback)
+    client.force_login(root)
+    response = client.get(reverse("admin:index"))
+    assertContains(response, "omil-person · OpenVINO")
+    assertContains(response, "licences", count=int(is_fallback))
 
 
 def test_a_model_in_use_is_not_worth_a_notice(client: Client, bob: User, camera_x: Camera) -> None:

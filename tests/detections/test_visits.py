@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from detections.stays import Stay
 from detections.visits import Rules, Visits
 from tests.detections.played import START, Played, people, room, standing, times
 
@@ -354,3 +355,9 @@ def test_without_a_picture_none_is_the_best() -> None:
     played.stands(HERE, 0, 3)
     assert played.ended[0].has_picture is False
     assert played.ended[0].best_score == 0
+
+
+def test_a_stay_kept_by_an_earlier_version_goes_on() -> None:
+    stay = Stay("5" * 32, 1, START, START, START, [1])
+    # It also kept whether a model had seen it.
+    assert Stay.restored([*stay.values(), True]).values() == stay.values()

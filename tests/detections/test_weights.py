@@ -59,6 +59,16 @@ def test_a_name_means_the_models_folder_before_the_current_one(settings: Setting
     assert weights.checkpoint() == settings.MODELS_DIR / "yolo26n.pt"
 
 
+def test_without_a_setting_other_weights_of_people_will_do(settings: Settings, here: Path) -> None:
+    for name in ("a-stance.pt", "a11n-pose.pt", "a11n-seg.pt", "gate.pt"):
+        (settings.MODELS_DIR / name).write_bytes(b"x")
+    settings.OMIL_POSE_MODEL = "a-stance.pt"
+    settings.OMIL_MODEL = "yolo26n.pt"
+    assert weights.checkpoint() == settings.MODELS_DIR / "gate.pt"
+    settings.OMIL_MODEL = "yolo26s.pt"
+    assert weights.checkpoint() is None
+
+
 def test_the_advice_names_the_file_its_place_and_where_to_get_it(settings: Settings, here: Path) -> None:
     settings.OMIL_MODEL = "yolo26n.pt"
     assert str(settings.MODELS_DIR / "yolo26n.pt") in weights.how_to_add()
@@ -168,6 +178,59 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     assert not proof.exists()
 
 
+# --- Omil's own model ---
+
+
+@pytest.fixture
+def own(settings: Settings, here: Path) -> Path:
+    """A copy of it, for harm."""
+    copy = here / "own"
+    shutil.copytree(settings.OWN_MODEL_DIR, copy)
+    settings.OWN_MODEL_DIR = copy
+    return copy
+
+
+def test_omils_own_model_is_whole_and_small(own: Path) -> None:
+    found = weights.own()
+    assert (found.traits.stem, found.checkpoint) == (weights.OWN, None)
+    assert found.model.is_file()
+    assert found.in_integers == own / "model.xml"
+    assert sum(path.stat().st_size for path in own.iterdir()) < 10_000_000
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model.bin", "model.json"])
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_damaged_model_of_our_own_is_refused_by_name(own: Path, name: str, harm: str) -> None:
+    weights.own()
+    if harm == "gone":
+        (own / name).unlink()
+    else:
+        (own / name).write_bytes((own / name).read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=rf"own model is damaged \(.*git checkout {own}"):
+        weights.own()
+
+
+def test_a_later_form_of_our_own_model_is_refused(own: Path) -> None:
+    about = json.loads((own / "model.json").read_text())
+    (own / "model.json").write_text(json.dumps({**about, "format": weights.FORMAT + 1}))
+    with pytest.raises(WeightsError, match="format 2, not 1"):
+        weights.own()
+
+
+def test_omils_own_model_is_prepared_by_name_and_nothing_is_fetched(
+    settings: Settings, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.OMIL_MODEL, settings.WEIGHTS_URL = "omil-person", "http://127.0.0.1:9"
+    call_command("prepare_models")
+    said = capsys.readouterr().out
+    assert "Ready for analysis: omil-person" in said
+    assert "Ready for gate: omil-person" in said
+    assert "127.0.0.1" not in said
+    (own / "model.bin").unlink()
+    with pytest.raises(CommandError, match="own model is damaged"):
+        call_command("prepare_models")
+
+
 # --- prepare_models ---
 
 
@@ -184,7 +247,18 @@ def test_a_first_run_without_a_model_says_so_and_goes_on(
     call_command("prepare_models", "--first-run", "--offline")
     said = capsys.readouterr().out
     assert str(settings.MODELS_DIR / "yolo26n.pt") in said
-    assert "unverified" in said
+    assert "Going on with Omil's own model" in said
+    assert "Ready for analysis: omil-person" in said
+
+
+@pytest.mark.parametrize("named", ["yolo26n.pt", "omil-person"])
+def test_a_first_run_without_any_model_says_so_and_goes_on(
+    settings: Settings, own: Path, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    settings.OMIL_MODEL = named
+    (own / "model.onnx").unlink()
+    call_command("prepare_models", "--first-run", "--offline")
+    assert "own model is damaged" in capsys.readouterr().out
 
 
 def test_with_an_export_it_only_verifies(with_model: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,13 +282,23 @@ def test_a_model_in_use_needs_no_advice() -> None:
 
 
 def test_the_fallback_in_use_says_why_and_what_to_do(settings: Settings) -> None:
-    weights.announce(name="motion · HOG", is_fallback=True, reason="There is no model file.")
+    weights.announce(name="omil-person · OpenVINO", is_fallback=True, reason="There is no model file.")
     status = weights.status()
     assert status.is_fallback
     assert status.reason == "There is no model file."
     with translation.override("en"):
-        assert str(settings.MODELS_DIR) in weights.status().advice
+        advice = weights.status().advice
+    assert str(settings.MODELS_DIR) in advice
+    assert "licences: see models/omil-person/README.md" in advice
     assert not list(settings.RUN_DIR.glob(".detector*"))
+
+
+def test_where_no_model_can_serve_the_advice_praises_none(settings: Settings) -> None:
+    weights.announce(name="", is_fallback=True, reason="Omil's own model is damaged.")
+    with translation.override("en"):
+        assert weights.status().advice.startswith("Download ")
+    settings.OMIL_MODEL = "omil-person"  # The reason says how to bring it back.
+    assert weights.status().advice == ""
 
 
 def test_half_a_status_file_is_no_status(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cameras import connections
+from cameras import connections, heap
 from detections import clock
 
 
@@ -21,5 +21,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
         connections.keep()
+        heap.tidy()
         self.stdout.write("clock ready")
         clock.run(stop.wait)

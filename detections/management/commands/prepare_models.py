@@ -30,7 +30,8 @@ class Command(BaseCommand):
             if not first_run:
                 raise CommandError(str(error)) from error
             self._say(str(error))
-            self._say("Going on without a model: moving people are found by a fallback, their visits are unverified.")
+            if weights.PEOPLE.is_wanted:
+                self._go_on_with_own()
         if weights.POSES.is_wanted:
             self._prepare_poses(first_run=first_run, offline=offline)
         for work in settings.MODEL_WORK:
@@ -66,8 +67,18 @@ class Command(BaseCommand):
             finder.find(picture)
             self._say(f"Ready for poses: {finder.name}, {1000 * (time.perf_counter() - began):.0f} ms a picture")
 
+    def _go_on_with_own(self) -> None:
+        self._say("Going on with Omil's own model.")
+        try:
+            self._verify(weights.own())
+        except WeightsError as error:
+            self._say(str(error))
+
     def _prepare(self, *, may_fetch: bool) -> None:
         self._say(f"Model: {settings.OMIL_MODEL} (OMIL_MODEL)")
+        if not weights.PEOPLE.is_wanted:
+            self._verify(weights.own())
+            return
         found = weights.exported()
         if found is None:
             if weights.checkpoint() is None and may_fetch:
@@ -78,7 +89,7 @@ class Command(BaseCommand):
 
     def _verify(self, found: Exported) -> None:
         """Runs the model at each size the product uses, and says how long a picture takes once it is warm."""
-        for use, size in (("analysis", settings.IMAGE_SIZE), ("gate", settings.GATE_IMAGE_SIZE)):
+        for use, size in (("analysis", settings.IMAGE_SIZE or found.size), ("gate", settings.GATE_IMAGE_SIZE)):
             detector = warm(found, on_cpu(found, threads=settings.INFERENCE_THREADS), size=size)
             if detector is None:
                 raise WeightsError(f"{found.model} does not run on this machine; the log says why.")
