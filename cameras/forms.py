@@ -127,6 +127,12 @@ class TokenForm(forms.ModelForm):
         model = Token
         fields = ("name", "scope", "cameras", "expires_at")
         widgets = {"cameras": forms.CheckboxSelectMultiple}
+        help_texts = {
+            "scope": _(
+                "To manage is also to keep and delete clips, to upload and delete videos and to change profiles; "
+                "videos and profiles only without named cameras."
+            )
+        }
 
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]

@@ -25,6 +25,7 @@ class Frame:
     """One JPEG of one camera. Times are Unix seconds; `stream`, 32 hexadecimal digits, names one run of a source.
 
     `mask_version` says which of the camera's masks are in the picture already (`zones.wire_version`; 0: none).
+    `is_sound`: Omil encoded the picture itself a moment ago, and need not look whether it is damaged.
     """
 
     camera_id: int
@@ -34,6 +35,7 @@ class Frame:
     received_at: float
     jpeg: bytes
     mask_version: int = 0
+    is_sound: bool = False
 
 
 def parse(message: bytes, *, camera_id: int, stream: str, received_at: float, max_bytes: int) -> Frame:

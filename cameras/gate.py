@@ -68,6 +68,8 @@ class FrameView(Protocol):
     def jpeg(self) -> bytes: ...
     @property
     def captured_at(self) -> float: ...
+    @property
+    def is_sound(self) -> bool: ...
 
 
 class EntryView(Protocol):
@@ -155,7 +157,7 @@ class Gate:
     def judge(self, frame: FrameView, *, presence: PresenceView, analysis: AnalysisView, now: float) -> Judgement:
         """Raises BadImage. `now` is on the clock of the entries' `received_at`."""
         if reason := self._is_open(frame, presence, analysis, now):
-            images.check(frame.jpeg)
+            _check(frame)
             self._must_look, self._looks = True, 0
             return Judgement(reason)
         luma = images.decode_luma(frame.jpeg, self.rules.luma_px)
@@ -209,13 +211,14 @@ class Gate:
 
     def _ask(self, frame: FrameView, motion: MotionResult, analysis: AnalysisView) -> Judgement:
         if self.find_person is None:
-            images.check(frame.jpeg)
+            _check(frame)
             # Nobody can say whether what moved was a person, so the scene follows all of it, but slowly.
             self._motion.accept(adopt_s=60)
             return Judgement(Reason.MOTION if motion.is_known else Reason.LEARNING)
-        pictures = self._pictures(frame.jpeg, motion)
-        if analysis.is_full:
+        if analysis.is_full:  # It is not taken on, whoever is in it.
+            _check(frame)
             return Judgement(Reason.GATE_SATURATED)
+        pictures = self._pictures(frame.jpeg, motion)
         confidence = 0.0
         try:
             for picture in pictures:
@@ -260,9 +263,15 @@ class Gate:
         every = self.rules.sample_every
         if not every or self._refused < every or analysis.is_full:
             return judgement
-        images.check(frame.jpeg)
+        _check(frame)
         self._refused = 0
         return Judgement(Reason.SAMPLE, judgement.person_confidence)
+
+
+def _check(frame: FrameView) -> None:
+    """Raises BadImage where a picture is damaged that goes on without the gate's having decoded it."""
+    if not frame.is_sound:
+        images.check(frame.jpeg)
 
 
 def cut(picture: Picture, region: Region, share: float) -> Picture:

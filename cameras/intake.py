@@ -28,7 +28,7 @@ from cameras.spool import Spool
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = 4_096  # Verdicts, for frames that are sent again, and streams.
+REMEMBERED = 4_096  # Verdicts at most, for frames that are sent again, and streams.
 SPACE_EVERY_S = 2.0
 CAUGHT_UP_S = 1.0
 TURN_S = 0.03  # What going over to another camera costs a worker, which a lone camera's frames do not show.
@@ -57,7 +57,7 @@ class Intake:
         self.presence = presence.read(self.spool.folder)
         self.waiting: deque[Waiting] = deque()
         self.is_catching_up = False
-        self._verdicts: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[str, int], tuple[str, float]] = OrderedDict()  # And when it was given.
         self._last_seq: OrderedDict[str, int] = OrderedDict()
         self._tally: Counter[tuple[Kind, str, int]] = Counter()
         self._tally_lock = threading.Lock()  # Counted in the event loop and in threads.
@@ -73,20 +73,24 @@ class Intake:
             n = batch[-1].n
             for entry in batch:
                 if entry.kind in VERDICTS:
-                    self._remember(entry.stream, entry.seq, VERDICTS[entry.kind])
+                    self._remember(entry.stream, entry.seq, VERDICTS[entry.kind], entry.received_at)
                     if entry.kind is Kind.ADMITTED and entry.n > self.presence.n:
                         self.waiting.append(Waiting(entry.n, entry.received_at, entry.size))
                         self.gate.admitted(entry)
         self.is_catching_up = self.lag_s(time.time()) > settings.MAX_LAG_S
 
-    def _remember(self, stream: str, seq: int, verdict: str) -> None:
-        self._verdicts[stream, seq] = verdict
-        while len(self._verdicts) > REMEMBERED:
+    def _remember(self, stream: str, seq: int, verdict: str, at: float) -> None:
+        self._verdicts[stream, seq] = verdict, at
+        while len(self._verdicts) > REMEMBERED or self._is_past(next(iter(self._verdicts.values()))[1], at):
             self._verdicts.popitem(last=False)
         self._last_seq[stream] = max(seq, self._last_seq.get(stream, 0))
         self._last_seq.move_to_end(stream)
         while len(self._last_seq) > REMEMBERED:
             self._last_seq.popitem(last=False)
+
+    def _is_past(self, at: float, now: float) -> bool:
+        """Whether a frame that came then, sent again now, is too old whatever its verdict was."""
+        return now - at > settings.CAPTURED_MAX_AGE_S + settings.CAPTURED_MAX_AHEAD_S
 
     def last_seq(self, stream: str) -> int:
         """The newest frame of this stream that has a verdict in the log; 0 for a new stream."""
@@ -101,7 +105,7 @@ class Intake:
     def receive(self, frame: Frame) -> Answer:
         """Judges a frame and keeps it as its verdict demands; every way out leaves a reason and a count."""
         if first := self._verdicts.get((frame.stream, frame.seq)):
-            return Answer(frame.seq, first, "repeated", is_repeat=True)
+            return Answer(frame.seq, first[0], "repeated", is_repeat=True)
         now = frame.received_at
         self._look(now)
         if reason := self._refusal(frame):
@@ -154,7 +158,7 @@ class Intake:
             self._log(frame, judgement, picture, now)
         if judgement.admitted or self.presence.open_visits:
             self.node.ring_bell(self.camera_id, catching_up=self.is_catching_up)
-        self._remember(frame.stream, frame.seq, judgement.verdict)
+        self._remember(frame.stream, frame.seq, judgement.verdict, now)
         return Answer(frame.seq, judgement.verdict, judgement.reason)
 
     def _judge(self, frame: Frame, now: float, *, is_full: bool) -> Judgement:

@@ -121,7 +121,7 @@ class Decoding:
         if is_at_rest:
             self._due_at = self._in_next_second(shown_at)
         self.pictured_at = time.monotonic()
-        yield Picture(min(shown_at, now), self._jpegs.encode(frame), is_masked=True)
+        yield Picture(min(shown_at, now), self._jpegs.encode(frame), is_made=True)
 
     def _in_next_second(self, shown_at: float) -> float:
         """Each second of the clock wants a picture: its key picture if it has one, else its first, so that as little as

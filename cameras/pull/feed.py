@@ -73,7 +73,10 @@ class Wanted:
 class Feed:
     """One camera's. `run` goes on until it is cancelled."""
 
-    def __init__(self, wanted: Wanted, publish: Publish, take_packets: TakePackets) -> None:
+    def __init__(
+        self, wanted: Wanted, publish: Publish, take_packets: TakePackets, before: Standing | None = None
+    ) -> None:
+        """`before`: how the source did when it was last pulled. What failed then and still does has failed since."""
         self.wanted = wanted
         self._publish = publish
         self._take_packets = take_packets
@@ -92,6 +95,8 @@ class Feed:
         self._bad = 0
         self.standing = Standing("connecting", "", "", time.time())
         self._is_kept = False  # As a file, for the pages.
+        self._before = before if before and before.state == "failed" else None
+        self._failed_since = self._before.since if self._before else 0.0
 
     async def run(self) -> None:
         self._stand(self.standing.state)
@@ -100,7 +105,10 @@ class Feed:
                 group.create_task(self._judge_all())
                 group.create_task(self._read_all())
         finally:
-            problems.forget(self.wanted.camera_id)
+            if self.standing.state == "connecting" and self._before:
+                problems.write(self.wanted.camera_id, self._before)
+            elif self.standing.state != "failed":  # Since when it has been failing, the next ingest is to know.
+                problems.forget(self.wanted.camera_id)
 
     def set_rate(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -144,7 +152,7 @@ class Feed:
                 self._told(wire.unpack_state(message.body))
             case wire.Kind.PACKETS:
                 self._take_packets(self.wanted.camera_id, message)
-            case wire.Kind.FRAME:
+            case wire.Kind.FRAME | wire.Kind.MADE:
                 self._pictured(message)
 
     def _told(self, state: State) -> None:
@@ -170,6 +178,7 @@ class Feed:
             received_at=time.time(),
             jpeg=message.body,
             mask_version=wire_version(self.wanted.masks.version),
+            is_sound=message.kind is wire.Kind.MADE,
         )
         self._arrived.set()
         if self.standing.state != "pictures" and self._bad < BAD_ENOUGH:
@@ -180,7 +189,11 @@ class Feed:
         if (state, code, detail) == (self.standing.state, self.standing.code, self.standing.detail) and self._is_kept:
             return
         is_same = state == self.standing.state == "failed"
-        since = self.standing.since if is_same else time.time()
+        since = time.time()
+        if state == "failed":
+            since = self._failed_since = self._failed_since or since
+        elif state != "connecting":
+            self._failed_since = 0.0
         if code and not (is_same and code == self.standing.code):
             logger.warning("camera %d: %s %s", self.wanted.camera_id, code, detail)
             metrics.PULL_FAULTS.labels(self.wanted.slug, code).inc()

@@ -119,6 +119,6 @@ def _fast(container: InputContainer, stream: VideoStream, settings: Settings, co
             if not control.wait_for_answers(most=UNDER_WAY - 1, timeout_s=ANSWER_S) or control.stopping.is_set():
                 return
             control.sent()
-            yield Picture(time.time(), jpegs.encode(frame), is_masked=True)
+            yield Picture(time.time(), jpegs.encode(frame), is_made=True)
     except av.FFmpegError as error:
         raise Fault("not_a_picture", type(error).__name__) from None

@@ -17,6 +17,7 @@ from cameras.node import receiver
 from cameras.pull import problems
 from cameras.pull.feed import Feed, Publish, TakePackets, Wanted
 from cameras.pull.keeper import Keeper
+from cameras.pull.problems import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +46,16 @@ class Ingest:
         self._take_packets = take_packets
         self.feeds: dict[int, Feed] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._before: dict[int, Standing] = {}  # How the cameras did that an earlier ingest pulled.
 
     async def run(self, load: Callable[[], dict[int, Wanted]] = wanted) -> None:
         """Until it is cancelled; then every reader has ended."""
-        problems.forget_all()
+        self._before = problems.take_all()
         try:
             while True:
                 try:
                     await self.follow(await sync_to_async(load)())
+                    self._before.clear()  # Of cameras that are pulled later it tells nothing.
                 except DatabaseFault as error:  # What is pulled goes on; the next look will tell.
                     logger.warning("the cameras could not be looked at: %s", error)
                 await asyncio.sleep(LOOK_S)
@@ -63,6 +66,8 @@ class Ingest:
         """Starts, changes and ends feeds until they are as wanted."""
         gone = [pk for pk in self.feeds if pk not in cameras or not self.feeds[pk].wanted.is_same_source(cameras[pk])]
         await asyncio.gather(*[self._end(camera_id) for camera_id in gone])
+        for camera_id in gone:
+            problems.forget(camera_id)
         for camera_id, camera in cameras.items():
             if camera_id not in self.feeds:
                 self._start(camera)
@@ -76,7 +81,7 @@ class Ingest:
 
     def _start(self, camera: Wanted) -> None:
         receiver().start()
-        feed = Feed(camera, self._publish, self._take_packets)
+        feed = Feed(camera, self._publish, self._take_packets, self._before.pop(camera.camera_id, None))
         self.feeds[camera.camera_id] = feed
         self._tasks[camera.camera_id] = asyncio.create_task(feed.run(), name=f"pull-{camera.camera_id}")
 

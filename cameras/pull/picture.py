@@ -19,7 +19,7 @@ def is_whole(jpeg: bytes) -> bool:
 def fit(item: Picture, settings: Settings) -> bytes:
     """Raises Fault where it has to be decoded and cannot be."""
     jpeg = item.jpeg
-    must_mask = bool(settings.masks) and not item.is_masked
+    must_mask = bool(settings.masks) and not item.is_made
     if not must_mask and len(jpeg) <= settings.max_bytes:
         return jpeg
     from cameras import images, masks

@@ -67,7 +67,7 @@ def write(camera_id: int, standing: Standing) -> None:
 
 
 def read(camera_id: int) -> Standing | None:
-    """None for a camera that is not pulled now."""
+    """None for a camera that is not pulled now, unless it was failing when Omil last pulled it."""
     with suppress(OSError, ValueError, TypeError):
         fields: dict[str, Any] = json.loads(_path(camera_id).read_text(encoding="utf-8"))
         return Standing(**fields)
@@ -78,7 +78,12 @@ def forget(camera_id: int) -> None:
     _path(camera_id).unlink(missing_ok=True)
 
 
-def forget_all() -> None:
-    """What an earlier ingest left: nobody stands behind it any more."""
+def take_all() -> dict[int, Standing]:
+    """What an earlier ingest left, by camera; nobody stands behind it any more, and it is removed."""
+    found = {}
     for path in (Path(settings.RUN_DIR) / "pull").glob("*.json"):
+        with suppress(ValueError):
+            if standing := read(int(path.stem)):
+                found[int(path.stem)] = standing
         path.unlink(missing_ok=True)
+    return found

@@ -80,7 +80,7 @@ class Reader:
             return
         self._last_at = time.monotonic()
         self._first_at = self._first_at or self._last_at
-        self._send(wire.pack(Kind.FRAME, jpeg, item.captured_at))
+        self._send(wire.pack(Kind.MADE if item.is_made else Kind.FRAME, jpeg, item.captured_at))
 
     def say(self, state: State) -> None:
         self._send(wire.pack_state(state))

@@ -83,7 +83,7 @@ class Connected:
 class Picture:
     captured_at: float  # Unix seconds, of this machine's clock: those of cameras are wrong more often than not.
     jpeg: bytes
-    is_masked: bool = False  # Whether the source has burnt the masks in itself, before encoding.
+    is_made: bool = False  # Whether the source has encoded it, with the masks burnt in before; else it is as it came.
 
 
 @dataclass(frozen=True, slots=True)

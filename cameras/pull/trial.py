@@ -49,7 +49,7 @@ async def _first_picture(settings: Settings, timeout_s: float) -> Outcome:
         async with asyncio.timeout(timeout_s), process.started(settings) as reader:
             while True:
                 message = await reader.next(timeout_s)
-                if message.kind is Kind.FRAME:
+                if message.kind in (Kind.FRAME, Kind.MADE):
                     return Outcome(message.body, told.code, told.detail)
                 if message.kind is Kind.STATE:
                     told = wire.unpack_state(message.body)

@@ -15,8 +15,9 @@ MAX_BODY = 32_000_000  # A group of pictures as it came, at the most.
 
 class Kind(IntEnum):
     STATE = 1  # JSON: see State.
-    FRAME = 2  # One JPEG.
+    FRAME = 2  # One JPEG, as it came.
     PACKETS = 3  # One group of compressed pictures, as cameras/packets describes it.
+    MADE = 4  # One JPEG that the reader made itself.
 
 
 class Broken(ValueError):

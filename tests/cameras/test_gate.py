@@ -65,11 +65,11 @@ class Post:
         self.at = 1_000.0
         self.n = 0
 
-    def feed(self, jpeg: bytes | None = None, *, after_s: float = STEP_S) -> Judgement:
+    def feed(self, jpeg: bytes | None = None, *, after_s: float = STEP_S, is_sound: bool = False) -> Judgement:
         self.at += after_s
         self.n += 1
         jpeg = EMPTY[self.n % len(EMPTY)] if jpeg is None else jpeg
-        frame = make_frame(self.n, self.at, jpeg=jpeg)
+        frame = make_frame(self.n, self.at, jpeg=jpeg, is_sound=is_sound)
         judgement = self.gate.judge(frame, presence=self.presence, analysis=self.analysis, now=frame.received_at)
         if judgement.admitted:
             self.gate.admitted(make_entry(self.n, Kind.ADMITTED, self.at, reason=judgement.reason))
@@ -377,3 +377,9 @@ def test_a_damaged_picture_is_never_admitted(prepare: Callable[[Post], None]) ->
         camera.feed(damaged())
     assert refused.value.reason == "corrupt"
     assert isinstance(camera.feed(), Judgement)
+
+
+def test_omils_own_picture_goes_on_without_a_look_for_damage() -> None:
+    camera = post(Finder())
+    camera.answer(present=True)
+    assert camera.feed(damaged(), is_sound=True) == Judgement(Reason.PRESENCE)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from cameras import presence
 from cameras.analysis import AnalysisState
@@ -99,7 +100,14 @@ def logged(intake: Intake) -> Iterator[Entry]:
 def test_streams_without_end_are_not_remembered_without_end(node: Node) -> None:
     intake = join(node, 1)
     for number in range(REMEMBERED + 10):
-        intake._remember(f"{number:032x}", 5, "no_motion")
+        intake._remember(f"{number:032x}", 5, "no_motion", 1_000.0)
     assert len(intake._last_seq) == REMEMBERED
     assert intake.last_seq(f"{REMEMBERED + 9:032x}") == 5
     assert intake.last_seq(f"{0:032x}") == 0
+
+
+def test_verdicts_are_remembered_as_long_as_a_frame_may_be_sent_again(node: Node, settings: Settings) -> None:
+    intake, longest_s = join(node, 1), settings.CAPTURED_MAX_AGE_S + settings.CAPTURED_MAX_AHEAD_S
+    for seq in range(1, 200):
+        intake._remember("a" * 32, seq, "no_motion", 1_000.0 + seq)
+    assert len(intake._verdicts) == longest_s + 1

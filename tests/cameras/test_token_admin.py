@@ -72,6 +72,11 @@ def test_only_ones_own_cameras_are_offered_and_taken(as_alice: Client, camera_x:
     assert not Token.objects.exists()
 
 
+def test_the_form_says_all_that_managing_is(as_alice: Client) -> None:
+    page = as_alice.get("/admin/cameras/token/add/").content.decode()
+    assert "to upload and delete videos and to change profiles" in page
+
+
 def test_nobody_makes_a_token_for_somebody_else(as_alice: Client, alice: User, root: User) -> None:
     as_alice.post(ADD, form(user=root.pk))
     assert Token.objects.get().user == alice

@@ -24,6 +24,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         connections.keep()
-        heap.settle()
+        heap.tidy()
         self.stdout.write("ingest ready")
         await ingest.run(stop)

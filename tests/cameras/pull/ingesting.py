@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from cameras.frames import Frame
 from cameras.pull import problems
@@ -24,6 +25,16 @@ class Pulled:
 
     async def follow(self, *wanted: Wanted) -> None:
         await self.ingest.follow({each.camera_id: each for each in wanted})
+
+    @asynccontextmanager
+    async def running(self, *wanted: Wanted) -> AsyncIterator[None]:
+        """As the process does it, from its start to its end."""
+        task = asyncio.create_task(self.ingest.run(lambda: {each.camera_id: each for each in wanted}))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def of(self, camera_id: int, since: float = 0.0) -> list[Frame]:
         return [frame for frame in self.frames if frame.camera_id == camera_id and frame.received_at >= since]

@@ -75,7 +75,8 @@ class Camera:
         self.port: int = self._listener.getsockname()[1]
         self.open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def url(self, path: str = "/", *, user: str = "") -> str:
         return f"{'https' if self.tls else 'http'}://{user}127.0.0.1:{self.port}{path}"
@@ -87,12 +88,12 @@ class Camera:
             except OSError:
                 return
             self.connections += 1
+            self.open.add(raw)
             thread = threading.Thread(target=self._serve, args=(raw,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _serve(self, raw: socket.socket) -> None:
-        self.open.add(raw)
         with suppress(OSError):
             if self.tls:
                 raw = self.tls.wrap_socket(raw, server_side=True)
@@ -115,16 +116,21 @@ class Camera:
             data += more
         return data
 
+    def drop(self) -> None:
+        """Ends every connection, and goes on."""
+        for raw in list(self.open):
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Killed, as far as its clients can tell."""
         self._stopping.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # Else the thread that waits for one more would get it.
         self._listener.close()
-        for raw in list(self.open):
-            with suppress(OSError):
-                raw.shutdown(socket.SHUT_RDWR)
         deadline = time.monotonic() + 2
+        self._accepting.join(2)  # Whoever was let in meanwhile is in both lists now.
+        self.drop()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 

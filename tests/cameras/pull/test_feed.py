@@ -16,6 +16,7 @@ from cameras import folders, node
 from cameras.entries import VERDICTS
 from cameras.frames import Frame
 from cameras.pull import problems
+from cameras.pull.problems import Standing
 from cameras.spool import Spool
 from cameras.zones import Masks
 from tests.cameras.pull import streams
@@ -35,6 +36,7 @@ async def test_pictures_come_into_ring_and_log_in_order(pulled: Pulled) -> None:
     assert [entry.seq for entry in entries] == sorted({entry.seq for entry in entries})
     assert len({entry.stream for entry in entries}) == 1
     assert {frame.jpeg for frame in pulled.frames} <= set(PICTURES)
+    assert not any(frame.is_sound for frame in pulled.frames)
     times = [frame.captured_at for frame in pulled.frames]
     assert times == sorted(times)
     assert 0.05 < (times[-1] - times[0]) / (len(times) - 1) < 0.2
@@ -106,6 +108,28 @@ async def test_the_time_of_a_fault_stands_while_it_lasts(pulled: Pulled) -> None
         assert pulled.standing(1).since == since
 
 
+async def test_the_time_of_a_fault_outlives_ingest(pulled: Pulled) -> None:
+    long_ago = 1_700_000_000.0
+    problems.write(1, Standing("failed", "refused", "", long_ago))
+    problems.write(2, Standing("failed", "refused", "", long_ago))  # Of a camera that is pulled no more.
+    with camera(lambda it: it.answer("404 Not Found")) as server:
+        async with pulled.running(wanted(1, server.url())):
+            assert (await pulled.until_fault(1, "not_found")).since == long_ago
+        assert problems.read(2) is None
+        assert pulled.standing(1).since == long_ago
+        problems.write(1, Standing("failed", "dns", "", long_ago))
+        async with pulled.running(wanted(1, server.url())):
+            assert (await pulled.until_fault(1, "not_found")).since == long_ago
+            server.handler = lambda it: it.play(PICTURES)
+            await pulled.until_pictures(1)
+            server.handler = lambda it: it.answer("404 Not Found")
+            server.drop()
+            assert time.time() - (await pulled.until_fault(1, "not_found")).since < 30
+            server.handler = lambda it: it.play(PICTURES)
+            await pulled.until_pictures(1)
+        assert problems.read(1) is None, "nobody pulls it now"
+
+
 async def test_the_newest_picture_wins_when_the_gate_is_slow(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = node.Receiver.judge
 
@@ -130,4 +154,5 @@ async def test_a_file_that_was_played_has_ended_and_nothing_is_wrong_with_it(
     await pulled.follow(wanted(1, "file:gate.mp4"))
     await pulled.until(lambda: pulled.standing(1).state == "ended")
     assert pulled.frames
+    assert all(frame.is_sound for frame in pulled.frames), "Omil encoded them"
     assert pulled.standing(1).sentence == ""

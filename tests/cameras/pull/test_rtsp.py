@@ -67,7 +67,7 @@ def test_a_mask_is_burnt_in_before_anything_leaves(films: dict[str, Path]) -> No
         items = read(server.url(), 0.5, masks=(WHITE,))
     assert pictures(items)
     for picture in pictures(items):
-        assert picture.is_masked
+        assert picture.is_made
         assert images.decode_bgr(picture.jpeg)[:, 164:].max() < 12
         assert images.decode_bgr(picture.jpeg)[:, :150].max() > 150
     assert not [item for item in items if isinstance(item, Packets)]
@@ -147,7 +147,7 @@ async def collect(reader: process.ReaderProcess, ring: PacketRing) -> int:
     pictured = kept = 0
     while pictured < 5 or kept < 3:
         message = await reader.next(10)
-        pictured += message.kind is Kind.FRAME
+        pictured += message.kind is Kind.MADE
         if message.kind is Kind.PACKETS:
             assert ring.put(message.body)
             kept += 1
