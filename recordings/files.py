@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,6 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.models import User, may_log_in
@@ -20,7 +18,6 @@ from recordings import audit, export, footage, ranges
 from recordings.models import AuditEntry, Recording
 from recordings.ranges import Content
 
-SAME_VIEW = timedelta(minutes=10)  # A player asks for a film many times; it is noted once.
 Find = Callable[[HttpRequest, User, UUID], Content | HttpResponseBase | None]
 
 
@@ -53,27 +50,29 @@ def video(request: HttpRequest, user: User, id_: UUID) -> Content | None:
     clip = _clip(user, id_)
     content = footage.film(clip) if clip else None
     if clip and content:
-        _note_view(user, clip)
+        audit.note_once(user, AuditEntry.Action.VIEWED, clip)
     return content
-
-
-def _note_view(user: User, clip: Recording) -> None:
-    lately = AuditEntry.objects.filter(at__gt=timezone.now() - SAME_VIEW)
-    if not lately.filter(user=user, recording_id=clip.pk, action=AuditEntry.Action.VIEWED).exists():
-        audit.note(user, AuditEntry.Action.VIEWED, clip)
 
 
 @served
 def download(request: HttpRequest, user: User, id_: UUID) -> Content | None:
     clip = _clip(user, id_)
     content = footage.film(clip, as_download=True) if clip else None
-    if clip and content and is_beginning(request):
-        audit.note(user, AuditEntry.Action.DOWNLOADED, clip)
+    if clip and content:
+        note_taken(request, user, AuditEntry.Action.DOWNLOADED, clip)
     return content
 
 
+def note_taken(request: HttpRequest, user: User, action: AuditEntry.Action, *about: Any) -> None:
+    """Each time that it is begun at its beginning; the pieces of one that is fetched in another way together."""
+    if is_beginning(request):
+        audit.note(user, action, *about)
+    elif request.method == "GET":
+        audit.note_once(user, action, *about)
+
+
 def is_beginning(request: HttpRequest) -> bool:
-    """Not the rest of a download that was broken off."""
+    """Not the rest of a download that was broken off, nor any other piece."""
     asked = request.headers.get("Range", "")
     return request.method == "GET" and (not asked or asked.replace(" ", "").startswith("bytes=0-"))
 
@@ -95,6 +94,6 @@ def export_file(request: HttpRequest, user: User, id_: UUID) -> Content | None:
     """Of one's own exports only, and only while the camera is still one's own to watch."""
     film = export.own(user).select_related("camera").filter(pk=id_).first()
     content = export.content_of(film) if film else None
-    if film and content and is_beginning(request):
-        audit.note(user, AuditEntry.Action.EXPORTED, camera=film.camera, detail=str(film))
+    if film and content:
+        note_taken(request, user, AuditEntry.Action.EXPORTED, None, film.camera, str(film))
     return content

@@ -17,7 +17,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_cache_control
-from django.utils.http import http_date
+from django.utils.http import content_disposition_header, http_date
 from werkzeug.http import parse_if_range_header, parse_range_header
 
 from recordings.parts import Piece
@@ -192,6 +192,6 @@ def _dressed(response: HttpResponseBase, content: Content) -> HttpResponseBase:
     response["ETag"] = content.etag
     response["Last-Modified"] = http_date(content.modified_at.timestamp())
     if content.name and response.status_code in {200, 206}:
-        response["Content-Disposition"] = f'attachment; filename="{content.name}"'
+        response["Content-Disposition"] = content_disposition_header(True, content.name)
     patch_cache_control(response, private=True, max_age=0, must_revalidate=True)
     return response

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files import File
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from s3transfer.exceptions import RetriesExceededError
 from storages.backends.s3 import S3File, S3Storage
 from storages.utils import clean_name
@@ -141,7 +142,7 @@ class RemoteStorage(S3Storage):  # type: ignore[misc]
     # --- What a disk has not ---
 
     def signed(self, name: str, *, kind: str, download_as: str = "", method: str = "GET") -> str:
-        shown = f'attachment; filename="{download_as}"' if download_as else "inline"
+        shown = content_disposition_header(True, download_as) if download_as else "inline"
         told = {"ResponseContentType": kind, "ResponseContentDisposition": shown, "ResponseCacheControl": "private"}
         with _as_a_disk(name):
             return str(self.url(name, parameters=told, expire=SIGNED_S, http_method=method))

@@ -76,6 +76,9 @@ def put(files: Storage, name: str, content: File) -> None:  # type: ignore[type-
 class StoreMiddleware(MiddlewareMixin):
     """A page or file that needs a store which is away is not there at present: 503, and when to ask again."""
 
+    # It is the innermost: those around it then all run in one thread, where each would change threads twice.
+    async_capable = False
+
     def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, StoreError):
             return None

@@ -33,7 +33,6 @@ class Cached:
     detector: Detector
     known: dict[bytes, Boxes] = field(default_factory=dict)
     name: str = "cached"
-    is_fallback: bool = False
 
     def prepare(self, frame_bgr: Picture) -> Picture:
         return frame_bgr

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import Membership, User
 from cameras.models import Camera
 from recordings import export
-from recordings.models import Export, Recording
+from recordings.models import AuditEntry, Export, Recording
 from tests.recordings.footage import NOON, make_clip
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +51,17 @@ def test_a_film_goes_over_several_clips(bob: User, camera_x: Camera) -> None:
     assert times == sorted(times)
     assert times[-1] == pytest.approx(12, abs=0.5)
     assert len(times) == pytest.approx(61, abs=2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_fetching_of_a_film_is_noted_and_its_pieces_once(client: Client, bob: User, camera_x: Camera) -> None:
+    make_clip(camera_x)
+    made = make(bob, camera_x, 0, 5)
+    client.force_login(bob)
+    for asked in ({}, {}, {"range": "bytes=50-"}, {"range": "bytes=-999999"}):
+        client.get(reverse("recordings:export-file", args=[made.pk]), headers=asked).close()
+    noted = AuditEntry.objects.values_list("user_name", "action", "camera_name", "detail")
+    assert list(noted) == [("bob", "exported", camera_x.name, str(made))] * 2
 
 
 def test_where_clips_overlap_the_later_one_goes_on(bob: User, camera_x: Camera) -> None:

@@ -145,9 +145,13 @@ def test_head_tells_the_size_and_sends_nothing(content: Content) -> None:
     assert (response.status_code, response["Content-Length"], response.content) == (200, str(SIZE), b"")
 
 
-def test_a_download_has_a_name(content: Content) -> None:
-    named = Content(content.pieces, content.kind, content.etag, content.modified_at, "gate.mp4")
-    assert ask(named)["Content-Disposition"] == 'attachment; filename="gate.mp4"'
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("gate.mp4", 'filename="gate.mp4"'), ("정문.mp4", "filename*=utf-8''%EC%A0%95%EB%AC%B8.mp4")],
+)
+def test_a_download_has_a_name(content: Content, name: str, told: str) -> None:
+    named = Content(content.pieces, content.kind, content.etag, content.modified_at, name)
+    assert ask(named)["Content-Disposition"] == f"attachment; {told}"
 
 
 def test_a_file_that_became_shorter_breaks_off_rather_than_lies(content: Content) -> None:

@@ -161,13 +161,17 @@ def test_a_bad_moment_begins_at_the_beginning(client: Client, bob: User, camera_
 # --- Who did what ---
 
 
-def test_viewing_is_noted_once_and_every_download(client: Client, bob: User, camera_x: Camera) -> None:
+def test_viewing_is_noted_once_and_every_download(client: Client, alice: User, bob: User, camera_x: Camera) -> None:
     clip = make_clip(camera_x)
     client.force_login(bob)
     for name in ("video", "video", "download", "download"):
         client.get(reverse(f"recordings:{name}", args=[clip.pk])).close()
     client.get(reverse("recordings:download", args=[clip.pk]), headers={"range": "bytes=50-"}).close()
     assert actions(clip) == ["viewed", "downloaded", "downloaded"]
+    client.force_login(alice)
+    for asked in ("bytes=-999999", "bytes=1-"):  # All of it, in another order.
+        client.get(reverse("recordings:download", args=[clip.pk]), headers={"range": asked}).close()
+    assert actions(clip) == ["viewed", *["downloaded"] * 3]
 
 
 def test_an_operator_keeps_and_only_an_admin_releases(client: Client, alice: User, bob: User, camera_x: Camera) -> None:

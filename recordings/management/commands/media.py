@@ -19,9 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         heartbeat = Heartbeat(settings.RUN_DIR / worker.FOLDER)
         connections.keep()
-        heap.settle()
-        heap.give_back()
-        heap.keep_big_apart()
+        heap.tidy()
         heartbeat.start()
         self.stdout.write("media ready")
         try:

@@ -21,8 +21,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
         connections.keep()
-        heap.settle()
-        heap.give_back()
-        heap.keep_big_apart()
+        heap.tidy()
         self.stdout.write("recorder ready")
         recorder.run(stop)

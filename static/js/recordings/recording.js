@@ -61,7 +61,7 @@ class Player {
     Object.assign(this.picture, { width: video.videoWidth, height: video.videoHeight });
     player.style.setProperty("--ratio", `${video.videoWidth} / ${video.videoHeight}`);
     const at = Number(root.dataset.at);
-    if (at > 0 && video.currentTime === 0) video.currentTime = at + HAIR_S;
+    if (at > 0) video.currentTime = at + HAIR_S; // Also when it has begun to play.
     root.dataset.at = 0;
   }
 
