@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -94,14 +95,8 @@ def merge(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
 @for_actors
 def split(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
     found = _profile(user, id_)
-    chosen: list[UUID] = []
-    for text in request.POST.getlist("appearance")[:1_000]:
-        try:
-            chosen.append(UUID(text))
-        except ValueError:
-            continue
     try:
-        made = mend.split(found, chosen, user)
+        made = mend.split(found, _chosen(request), user)
     except Refused:
         messages.error(request, _("Choose some of the appearances, but not all of them."))
         return redirect(found)
@@ -111,17 +106,29 @@ def split(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
 
 @for_actors
 def move(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
-    appearance = _appearance(user, id_)
-    to = _asked(user, request, appearance.unit_id)
+    found = _profile(user, id_)
+    to = _asked(user, request, found.unit_id)
     try:
         if to is None:
             raise Refused("move")
-        mend.move(appearance, to, user)
+        moved = mend.move(found, _chosen(request), to, user)
     except Refused:
-        messages.error(request, _("Choose the profile that this appearance belongs to."))
-        return redirect(appearance.profile or "profiles:list")
-    messages.success(request, _("The appearance was moved."))
+        messages.error(request, _("Choose the appearances, and the profile that they belong to."))
+        return redirect(found)
+    told = ngettext("%(n)d appearance was moved here.", "%(n)d appearances were moved here.", moved)
+    messages.success(request, told % {"n": moved})
     return redirect(to)
+
+
+def _chosen(request: HttpRequest) -> list[UUID]:
+    """The appearances that the form names."""
+    chosen: list[UUID] = []
+    for text in request.POST.getlist("appearance")[:1_000]:
+        try:
+            chosen.append(UUID(text))
+        except ValueError:
+            continue
+    return chosen
 
 
 @for_actors
@@ -162,18 +169,16 @@ def erase_profile(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
         messages.error(request, _("Tick the box to erase this profile."))
         return redirect(found)
     gone = erase.profile(found, user)
-    messages.success(
-        request,
-        _(
-            "Erased: %(appearances)d appearances, %(pictures)d pictures, %(faces)d face vectors, "
-            "%(negatives)d negative examples and %(questions)d open questions."
-        )
-        % {
-            "appearances": gone.appearances,
-            "pictures": gone.pictures,
-            "faces": gone.faces,
-            "negatives": gone.negatives,
-            "questions": gone.questions,
-        },
-    )
+    messages.success(request, _said(gone))
     return redirect("profiles:list")
+
+
+def _said(gone: erase.Erased) -> str:
+    parts = [
+        ngettext("%(n)d appearance", "%(n)d appearances", gone.appearances) % {"n": gone.appearances},
+        ngettext("%(n)d picture", "%(n)d pictures", gone.pictures) % {"n": gone.pictures},
+        ngettext("%(n)d face vector", "%(n)d face vectors", gone.faces) % {"n": gone.faces},
+        ngettext("%(n)d negative example", "%(n)d negative examples", gone.negatives) % {"n": gone.negatives},
+        ngettext("%(n)d open question", "%(n)d open questions", gone.questions) % {"n": gone.questions},
+    ]
+    return _("Erased: %(what)s.") % {"what": ", ".join(parts)}

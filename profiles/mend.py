@@ -80,21 +80,24 @@ def split(profile: Profile, appearances: Collection[UUID], user: User) -> Profil
     return made
 
 
-def move(appearance: Appearance, to: Profile, user: User) -> None:
-    """From its profile to another one of the unit."""
-    if appearance.unit_id != to.unit_id or appearance.profile_id in {None, to.pk}:
+def move(before: Profile, appearances: Collection[UUID], to: Profile, user: User) -> int:
+    """Some of its appearances, or all, to another profile of the unit; how many. One without any goes."""
+    if before.pk == to.pk or before.unit_id != to.unit_id:
         raise Refused("move")
     with _held(to.unit_id):
-        appearance, to = Appearance.objects.select_related("profile").get(pk=appearance.pk), _fresh(to)
-        before = appearance.profile
-        assert before
-        _give(appearance, to)
-        Negative.objects.filter(profile=to, appearance=appearance).delete()
+        before, to = _fresh(before), _fresh(to)
+        going = list(before.appearances.filter(pk__in=appearances))
+        if not going:
+            raise Refused("move")
+        for appearance in going:
+            Negative.objects.filter(profile=to, appearance=appearance).delete()
+            _give(appearance, to)
         _seen_again(before, to)
-        audit.note(user, Action.MOVED, before, f"appearance to {to.pk}")
-        audit.note(user, Action.MOVED, to, f"appearance from {before.pk}")
+        audit.note(user, Action.MOVED, before, f"{len(going)} appearances to {to.pk}")
+        audit.note(user, Action.MOVED, to, f"{len(going)} appearances from {before.pk}")
         erase.empty_ones({before.pk})
         gallery.changed(to.unit_id)
+    return len(going)
 
 
 def deny(appearance: Appearance, user: User) -> Profile:

@@ -90,12 +90,15 @@ def _sha256(file: Path, _size: int, _mtime_ns: int) -> str:
 
 def how_to_add() -> str:
     """For people without network too, in their language."""
-    missing = [str(file) for file in expected() if not _is_sound(file)]
-    text = _(
-        "Faces cannot be recognised here: %(files)s is missing or is not the published file. Run “manage.py "
-        "prepare_models”, or download it from %(address)s on any machine and put it there. Everything else works."
-    )
-    return text % {"files": ", ".join(missing) or "-", "address": settings.FACE_MODELS_URL}
+    missing = [file for file in expected() if not _is_sound(file)]
+    known = [f"{settings.FACE_MODELS_URL}/{PUBLISHED[file.name].path}" for file in missing if file.name in PUBLISHED]
+    words = {"files": ", ".join(map(str, missing)) or "-", "addresses": " , ".join(known)}
+    text = _("Faces cannot be recognised here. Missing, or not as published: %(files)s. Everything else works.") % words
+    if known:
+        text += (
+            " " + _("Run “manage.py prepare_models”, or put there what any machine can download: %(addresses)s") % words
+        )
+    return text
 
 
 def prepare(report: Report, may_fetch: bool) -> None:

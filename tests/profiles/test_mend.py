@@ -91,9 +91,32 @@ def test_it_splits_off_neither_nobody_nor_everybody(chosen: int, unit_x: Unit, a
 
 def test_moved_an_appearance_is_the_other_ones_and_an_empty_profile_goes(unit_x: Unit, alice: User) -> None:
     (anne, _first), (bert, second) = seen(unit_x, vector(1)), seen(unit_x, vector(2))
-    mend.move(second, anne, alice)
+    assert mend.move(bert, [second.pk], anne, alice) == 1
     assert not Profile.objects.filter(pk=bert.pk).exists()
     assert seen(unit_x, vector(2))[0] == anne
+
+
+def test_several_are_moved_at_once_and_the_rest_stays(unit_x: Unit, alice: User) -> None:
+    anne, _first = seen(unit_x, vector(1))
+    bert = seen(unit_x, vector(2))[0]
+    going = [seen(unit_x, vector(2))[1].pk for _ in range(2)]
+    assert mend.move(bert, going, anne, alice) == 2
+    assert (anne.appearances.count(), bert.appearances.count()) == (3, 1)
+    looks = ProfileLook.objects.filter(action=ProfileLook.Action.MOVED).order_by("id")
+    assert [(look.profile_id, look.detail) for look in looks] == [
+        (bert.pk, f"2 appearances to {anne.pk}"),
+        (anne.pk, f"2 appearances from {bert.pk}"),
+    ]
+
+
+def test_what_was_denied_and_then_moved_here_is_denied_no_more(unit_x: Unit, alice: User) -> None:
+    anne, first = seen(unit_x, vector(1))
+    _anne, wrong = seen(unit_x, like(vector(1), 0.6))
+    bert = mend.deny(wrong, alice)
+    Appearance.objects.filter(pk=wrong.pk).update(video=first.video)  # The two become one.
+    mend.move(bert, [wrong.pk], anne, alice)
+    assert anne.appearances.count() == 1
+    assert not Negative.objects.exists()
 
 
 def test_not_this_person_is_honoured_from_then_on(unit_x: Unit, alice: User) -> None:
@@ -127,7 +150,9 @@ def test_units_are_never_mixed(unit_x: Unit, unit_y: Unit, alice: User) -> None:
     with pytest.raises(Refused):
         mend.merge(anne, other, alice)
     with pytest.raises(Refused):
-        mend.move(first, other, alice)
+        mend.move(anne, [first.pk], other, alice)
+    with pytest.raises(Refused):
+        mend.move(other, [first.pk], other, alice)
 
 
 def test_erased_nothing_is_left_and_it_says_what_went(unit_x: Unit, alice: User) -> None:

@@ -97,10 +97,23 @@ def acts(profile: Profile, other: Profile) -> dict[str, dict[str, str]]:
         reverse("profiles:merge", args=[profile.pk]): {"to": str(other.pk)},
         reverse("profiles:split", args=[profile.pk]): {"appearance": str(appearance.pk)},
         reverse("profiles:erase", args=[profile.pk]): {"sure": "yes"},
-        reverse("profiles:move", args=[appearance.pk]): {"to": str(other.pk)},
+        reverse("profiles:move", args=[profile.pk]): {"to": str(other.pk), "appearance": str(appearance.pk)},
         reverse("profiles:deny", args=[appearance.pk]): {},
         reverse("profiles:answer", args=[appearance.pk]): {"answer": "yes"},
     }
+
+
+def test_chosen_appearances_are_moved_and_nothing_is_without_a_choice(unit_x: Unit, anne: Profile, bob: User) -> None:
+    enrol(unit_x.pk, film(unit_x).pk, newcomer(vector(2)))
+    bert = Profile.objects.exclude(pk=anne.pk).get()
+    client, path = browser(bob), reverse("profiles:move", args=[anne.pk])
+    one = str(anne.appearances.get().pk)
+    for form in ({"to": str(bert.pk)}, {"appearance": one}, {"to": "nobody", "appearance": one}, {"to": str(anne.pk)}):
+        assert "Choose the appearances" in client.post(path, form, follow=True).content.decode()
+    page = client.post(path, {"to": str(bert.pk), "appearance": [one, "nonsense"]}, follow=True).content.decode()
+    assert "1 appearance was moved here." in page
+    assert bert.appearances.count() == 2
+    assert not Profile.objects.filter(pk=anne.pk).exists()
 
 
 def test_a_stranger_sees_and_changes_nothing(unit_x: Unit, anne: Profile, charlie: User) -> None:
@@ -133,7 +146,7 @@ def test_an_operator_edits_but_does_not_erase(anne: Profile, bob: User, alice: U
     assert Profile.objects.filter(pk=anne.pk).exists()
     assert browser(bob).get(f"/profiles/{anne.pk}/export.zip").status_code == 404
     page = browser(alice).post(erase, {"sure": "yes"}, follow=True).content.decode()
-    assert "Erased: 1 appearances, 1 pictures, 1 face vectors" in page
+    assert "Erased: 1 appearance, 1 picture, 1 face vector, 0 negative examples, 0 open questions." in page
     assert not Profile.objects.exists()
 
 
@@ -173,7 +186,7 @@ def test_it_asks_the_database_as_often_for_many_as_for_few(unit_x: Unit, anne: P
 
 
 def test_without_models_it_says_what_to_do(bob: User, unit_x: Unit) -> None:
-    assert "prepare_models" in browser(bob).get("/profiles/").content.decode()
+    assert "Missing, or not as published" in browser(bob).get("/profiles/").content.decode()
 
 
 def test_without_models_the_models_that_people_need_are_still_prepared(
