@@ -7,6 +7,7 @@ removes what the module keeps of a video outside of the video's own rows and fil
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ MODULES: dict[str, tuple[str, Callable[[Video], bool]]] = {
 }
 
 FORGETTERS = ("videos.faces",)
+LEFT_OUT = "left_out"
 
 
 class Analyser(Protocol):
@@ -40,10 +42,34 @@ class Analyser(Protocol):
         """After the last sample; may be repeated after a kill, with the same result."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """In the place of what cannot be looked for, or must not be: the rest of the analysis goes on."""
+
+    remark: str  # A code of videos/problems.py.
+
+    def take(self, sample: Sample, people: list[Track]) -> None:
+        pass
+
+    def state(self) -> dict[str, Any]:
+        return {LEFT_OUT: self.remark}
+
+    def finish(self) -> None:
+        pass
+
+
 def make(video: Video, work: Path, states: dict[str, dict[str, Any]]) -> dict[str, Analyser]:
-    """Those that the video asked for, by name, going on from the states of a checkpoint."""
+    """Those that the video asked for, by name, going on from the states of a checkpoint: what was left out until there
+    stays so, for half of it would pass for all."""
     wanted = {name: dotted for name, (dotted, is_wanted) in MODULES.items() if is_wanted(video) and find_spec(dotted)}
-    return {name: import_module(dotted).make(video, work, states.get(name)) for name, dotted in wanted.items()}
+    made: dict[str, Analyser] = {}
+    for name, dotted in wanted.items():
+        state = states.get(name)
+        if state and LEFT_OUT in state:
+            made[name] = LeftOut(state[LEFT_OUT])
+        else:
+            made[name] = import_module(dotted).make(video, work, state)
+    return made
 
 
 def forgetters() -> list[Callable[[Video], None]]:

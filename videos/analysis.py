@@ -7,6 +7,7 @@ out the same.
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,8 +52,9 @@ class Analysis:
         self.next_index, self.busy_s = last.next, last.busy_s
         self.people = People(video.pk, work, last, confidence=confidence)
         self.analysers = analysers.make(video, work, last.analysers)
+        self.is_damaged = threading.Event()  # Set at the first stretch of the film that cannot be read.
         begin = partial(samples, path, video.per_s, first=last.next, longest_s=LATE * longest_s)
-        self._ahead = Ahead(lambda is_over: begin(is_over=is_over), detector)
+        self._ahead = Ahead(lambda is_over: begin(is_over=is_over, on_damage=self.is_damaged.set), detector)
         self._kept_at, self._kept_index = time.monotonic(), last.next
         self.at_s = max(0, last.next - 1) / video.per_s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -66,3 +67,14 @@ def film_of(container: InputContainer) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic:
             return stream
     raise NoVideoError("There is no video stream.")
+
+
+def told_s(stream: VideoStream) -> float:
+    """How long the file says that these pictures last; 0 where it does not. Matroska says when they end, if at all."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if not found:
+        return 0.0
+    ends_at = sum(float(part) * unit for part, unit in zip(found.groups(), (3_600, 60, 1), strict=True))
+    return max(0.0, ends_at - float((stream.start_time or 0) * (stream.time_base or 0)))

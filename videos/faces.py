@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from profiles import erase, rules
+from videos.analysers import LeftOut
 from videos.models import Video
 
 if TYPE_CHECKING:
@@ -81,29 +82,16 @@ class Faces:
         )
 
 
-class NoFaces:
-    """In the place of faces where they are forbidden or there are no models: the rest of the analysis goes on."""
-
-    def take(self, sample: Sample, people: list[Track]) -> None:
-        pass
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def finish(self) -> None:
-        pass
-
-
 def make(video: Video, work: Path, state: dict[str, Any] | None) -> Analyser:
     from profiles import engine
 
     if not rules.allows_faces(video.unit_id):
-        return NoFaces()
+        return LeftOut("faces_forbidden")
     try:
         return Faces(video, engine.get(), state)
     except engine.FacesUnavailable as error:
         logger.warning("video %s is analysed without faces: %s", video.pk, error)
-        return NoFaces()
+        return LeftOut("without_faces")
 
 
 def forget(video: Video) -> None:

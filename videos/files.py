@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from uuid import UUID
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.text import get_valid_filename
 
 from accounts.models import User
 from recordings import stores
-from recordings.files import served
+from recordings.files import is_beginning, served
 from recordings.ranges import Content, piece_of
-from videos import originals
+from videos import audit, originals
 from videos.models import Video, VideoVisit
 from videos.places import COPY, POSTER
 from videos.storages import local_path, store
 
 Found = Content | HttpResponseBase | None
+NAME_LENGTH = 70  # In characters; three bytes each in Korean, and most disks take 255.
 
 KINDS = {
     "mp4": "video/mp4",
@@ -36,25 +40,44 @@ def _video(user: User, id_: UUID) -> Video | None:
 @served
 def film(request: HttpRequest, user: User, id_: UUID) -> Found:
     video = _video(user, id_)
-    return film_of(request, video) if video else None
+    return film_of(request, user, video) if video else None
 
 
-def film_of(request: HttpRequest, video: Video) -> Found:
-    """What the player plays: the original where every browser can, else its copy."""
+def film_of(request: HttpRequest, user: User, video: Video) -> Found:
+    """What the player plays: the original where every browser can, else its copy. That the user looks is noted."""
+    found: Found = None
     if video.is_playable:
-        return _original(request, video)
-    return _large(request, video, COPY, "video/mp4") if video.has_copy else None
+        found = _original(request, video)
+    elif video.has_copy:
+        found = _large(request, video, COPY, "video/mp4")
+    if found:
+        audit.note_once(user, audit.Action.VIEWED, video)
+    return found
 
 
 @served
 def original(request: HttpRequest, user: User, id_: UUID) -> Found:
     video = _video(user, id_)
-    return original_of(request, video) if video else None
+    return original_of(request, user, video) if video else None
 
 
-def original_of(request: HttpRequest, video: Video) -> Found:
-    """As a download; the browser is told a name of ours, for the one it came with is anybody's text."""
-    return _original(request, video, name=f"video-{video.pk}.{video.extension}")
+def original_of(request: HttpRequest, user: User, video: Video) -> Found:
+    """As a download, which is noted."""
+    found = _original(request, video, name=download_name(video, f".{video.extension}"))
+    if found and is_beginning(request):
+        audit.note(user, audit.Action.DOWNLOADED, video)
+    elif found and request.method == "GET":  # Pieces, in whatever order.
+        audit.note_once(user, audit.Action.DOWNLOADED, video)
+    return found
+
+
+def download_name(video: Video, ending: str) -> str:
+    """Its title, which is anybody's text, as the name of a file: without a path, and not too long."""
+    title = re.sub(rf"\.({'|'.join(KINDS)})$", "", video.title, flags=re.IGNORECASE)
+    try:
+        return get_valid_filename(title.strip("./ ")[:NAME_LENGTH]) + ending
+    except SuspiciousFileOperation:  # Nothing of it can be in a name.
+        return f"video-{video.pk}{ending}"
 
 
 def _original(request: HttpRequest, video: Video, name: str = "") -> Found:
@@ -67,23 +90,24 @@ def _original(request: HttpRequest, video: Video, name: str = "") -> Found:
 @served
 def poster(request: HttpRequest, user: User, id_: UUID) -> Found:
     video = _video(user, id_)
-    return poster_of(request, video) if video else None
+    return poster_of(request, user, video) if video else None
 
 
-def poster_of(request: HttpRequest, video: Video) -> Found:
+def poster_of(request: HttpRequest, _user: User, video: Video) -> Found:
     return _picture(request, video, POSTER, "image/jpeg")
 
 
 @served
 def person(request: HttpRequest, user: User, id_: UUID) -> Found:
     visit = VideoVisit.objects.visible_to(user).select_related("video").filter(pk=id_).first()
-    return person_of(request, visit) if visit else None
+    return person_of(request, user, visit) if visit else None
 
 
-def person_of(request: HttpRequest, visit: VideoVisit) -> Found:
-    """The best picture of somebody in a video."""
+def person_of(request: HttpRequest, user: User, visit: VideoVisit) -> Found:
+    """The best picture of somebody in a video. That the user looks is noted."""
     if not visit.picture:
         return None
+    audit.note_once(user, audit.Action.VIEWED, visit.video)
     return _picture(request, visit.video, visit.picture.removeprefix(f"{visit.video_id}/"), "image/jpeg")
 
 

@@ -16,13 +16,19 @@ from videos.models import Video
 from videos.reference import Judge, Reference, of_rows
 
 LEAST_SHARE = 0.2  # Of a video's samples must show enough of one body, or it is no lesson.
+MOST_CROWDED = 0.5  # Of the samples may show somebody else as large, or nobody knows whom to follow.
 LONGEST_S = 1_800.0
+REFUSALS = frozenset({"nobody_to_follow", "several_to_follow"})
 ABANDONED = timedelta(days=1)
 RUNS_KEPT = 50  # Of one learner and lesson; older ones go.
 
 
 class NotALesson(ValueError):
-    """Nobody in the video can be followed."""
+    """Nobody in the video can be followed, or too many can; `code` is one of videos/problems.py."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def reference_of(video: Video) -> Reference:
@@ -42,16 +48,35 @@ def is_fit(video: Video) -> bool:
     return video.wants_poses and video.state == Video.State.DONE and video.duration_s <= LONGEST_S
 
 
+def may_be_tried(video: Video) -> bool:
+    """Whether it is fit to be a lesson, and was not refused as one."""
+    return is_fit(video) and REFUSALS.isdisjoint(video.remarks)
+
+
 def lesson_of(video: Video, user_id: int) -> Lesson:
-    """The video's lesson, made now if it has none. Raises NotALesson."""
+    """The video's lesson, made now if it has none. Raises NotALesson; what its poses tell, the video remembers."""
+    if video.duration_s > LONGEST_S:
+        raise NotALesson("too_long_to_follow")
     try:
-        share = reference_of(video).share_to_follow() if is_fit(video) else 0.0
+        reference = reference_of(video) if is_fit(video) else None
     except FileNotFoundError:
-        share = 0.0
-    if share < LEAST_SHARE:
-        raise NotALesson(f"{video.pk}: {share:.0%} of its samples can be followed.")
+        reference = None
+    if reference is None:
+        raise NotALesson("no_poses_to_follow")
+    if refusal := _refusal(reference):
+        if refusal not in video.remarks:
+            video.remarks.append(refusal)
+            Video.objects.filter(pk=video.pk).update(remarks=video.remarks)
+        raise NotALesson(refusal)
     made, _is_new = Lesson.objects.get_or_create(video=video, defaults={"title": video.title, "made_by_id": user_id})
     return made
+
+
+def _refusal(reference: Reference) -> str:
+    """Why it is no lesson; empty if it is one."""
+    if reference.share_to_follow() < LEAST_SHARE:
+        return "nobody_to_follow"
+    return "several_to_follow" if reference.crowded > MOST_CROWDED else ""
 
 
 def begin(lesson_id: UUID, user_id: int) -> LessonRun:

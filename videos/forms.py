@@ -7,6 +7,8 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Unit, Viewer
+from detections import weights
+from profiles import weights as face_weights
 from profiles.rules import allows_faces
 
 RATES = (1, 2, 5, 10, 15, 30)
@@ -28,5 +30,7 @@ class UploadForm(forms.Form):
         self.fields["unit"].queryset = units  # type: ignore[attr-defined]
         self.fields["per_s"].choices = [(f"{rate:g}", f"{rate:g}") for rate in rates]  # type: ignore[attr-defined]
         self.fields["per_s"].initial = usual
-        self.may_faces = any(allows_faces(unit.pk) for unit in units)
-        self.fields["faces"].disabled = not self.may_faces
+        self.has_pose_model, self.has_face_models = not weights.why_not(weights.POSES), face_weights.are_there()
+        self.units_with_faces = [unit.slug for unit in units if self.has_face_models and allows_faces(unit.pk)]
+        self.fields["poses"].disabled = not self.has_pose_model
+        self.fields["faces"].disabled = not self.units_with_faces

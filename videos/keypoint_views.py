@@ -12,9 +12,11 @@ from django.core.files.storage import storages
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
 
+from accounts.models import User
 from detections.views import for_watchers
-from videos import keypoints
+from videos import audit, files, keypoints
 from videos.models import Video
 
 CHUNK_CHARACTERS = 65_536
@@ -52,11 +54,12 @@ def _chunks(texts: Iterator[str]) -> Iterator[bytes]:
         yield "".join(kept).encode()
 
 
-def _seen(request: HttpRequest, id_: UUID) -> Video:
-    return get_object_or_404(Video.objects.visible_to(request.user), pk=id_)
+def _seen(request: HttpRequest, id_: UUID) -> tuple[Video, User]:
+    assert isinstance(request.user, User)  # for_watchers has asked.
+    return get_object_or_404(Video.objects.visible_to(request.user), pk=id_), request.user
 
 
-def _respond(video: Video, kind: str, make: Callable[[Video], Maker]) -> HttpResponseBase:
+def _respond(video: Video, user: User, kind: str, make: Callable[[Video], Maker]) -> HttpResponseBase:
     if not video.wants_poses or video.state != Video.State.DONE:
         raise Http404
     try:
@@ -65,35 +68,37 @@ def _respond(video: Video, kind: str, make: Callable[[Video], Maker]) -> HttpRes
         raise Http404 from None
     response = TextResponse(file, make(video), content_type=kind)
     suffix = "csv" if "csv" in kind else "json"
-    response["Content-Disposition"] = f'attachment; filename="keypoints-{video.pk}.{suffix}"'
+    name = files.download_name(video, f"-keypoints.{suffix}")
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    audit.note_once(user, audit.Action.DOWNLOADED, video, kind.partition(";")[0])
     return response
 
 
-def csv_of(video: Video) -> HttpResponseBase:
+def csv_of(video: Video, user: User) -> HttpResponseBase:
     """Raises Http404 where there are none."""
 
     def make(video: Video) -> Maker:
         people = keypoints.people_by_track(video)
         return lambda rows: keypoints.as_csv(rows, people)
 
-    return _respond(video, "text/csv; charset=utf-8", make)
+    return _respond(video, user, "text/csv; charset=utf-8", make)
 
 
-def json_of(video: Video) -> HttpResponseBase:
+def json_of(video: Video, user: User) -> HttpResponseBase:
     """Raises Http404 where there are none."""
 
     def make(video: Video) -> Maker:
         people = keypoints.people_by_track(video)
         return lambda rows: keypoints.as_json(rows, people, video)
 
-    return _respond(video, "application/json", make)
+    return _respond(video, user, "application/json", make)
 
 
 @for_watchers
 def as_csv(request: HttpRequest, id_: UUID) -> Any:
-    return csv_of(_seen(request, id_))
+    return csv_of(*_seen(request, id_))
 
 
 @for_watchers
 def as_json(request: HttpRequest, id_: UUID) -> Any:
-    return json_of(_seen(request, id_))
+    return json_of(*_seen(request, id_))

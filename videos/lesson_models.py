@@ -21,7 +21,11 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
         return self.filter(video__in=Video.objects.visible_to(user))
 
     def manageable_by(self, user: Viewer) -> LessonQuerySet:
-        return self.filter(video__in=Video.objects.manageable_by(user))
+        """Those one has made, and those of units that one manages."""
+        if not may_log_in(user):
+            return self.none()
+        managed = models.Q(video__unit__in=Unit.objects.manageable_by(user))
+        return self.visible_to(user).filter(models.Q(made_by=user) | managed)
 
 
 class Lesson(models.Model):
@@ -98,6 +102,3 @@ class LessonRun(models.Model):
     @property
     def judged(self) -> int:
         return self.perfect + self.good + self.miss
-
-    def percent(self, count: int) -> int:
-        return round(100 * count / self.judged) if self.judged else 0

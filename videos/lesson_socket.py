@@ -24,10 +24,12 @@ from videos import lesson_door, lesson_eye, lesson_frames, similarity
 from videos.lesson_door import Found
 from videos.lesson_frames import BadPicture, Picture
 from videos.reference import Judge
+from videos.shares import percents
 
 logger = logging.getLogger(__name__)
 
 PROTOCOL = 1
+JUDGED = ("perfect", "good", "miss")
 PER_S = 5  # Pictures that the page sends; answered are up to twice as many.
 MOST_PER_S = 10
 CREDIT = 2
@@ -234,7 +236,11 @@ class Learner:
         self.is_over, self.run_id = True, None
         await sync_to_async(lesson_door.finish)(run_id, judge, True)
         kept = f"/lessons/runs/{run_id}/" if judge.moments else None
-        await self.socket.send_json({"type": "ended", "run": str(run_id), "totals": judge.totals(), "url": kept})
+        totals = judge.totals()
+        shares = dict(zip(JUDGED, percents([totals[verdict] for verdict in JUDGED]), strict=True))
+        await self.socket.send_json(
+            {"type": "ended", "run": str(run_id), "totals": totals, "percents": shares, "url": kept}
+        )
         await self.socket.close(1000)
 
     # --- Rights ---

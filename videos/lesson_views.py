@@ -20,10 +20,11 @@ from accounts.models import User, may_log_in
 from detections import weights
 from detections.views import for_watchers
 from recordings.acts import for_actors
-from videos import following, similarity
+from videos import following, problems, similarity
 from videos.following import NotALesson
 from videos.lesson_models import Lesson, LessonRun
 from videos.models import Video
+from videos.shares import percents
 
 RUNS_SHOWN = 20
 LESSONS_SHOWN = 500
@@ -41,7 +42,7 @@ def lesson_list(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "lessons": [(row, _shown(runs[row.pk]) if row.pk in runs else None) for row in rows],
-        "videos": videos[:LESSONS_SHOWN],
+        "videos": [video for video in videos[:LESSONS_SHOWN] if following.may_be_tried(video)],
         "why_not": weights.why_not(weights.POSES),
     }
     return render(request, "lessons/list.html", context)
@@ -94,7 +95,7 @@ def post_only(act: Any) -> Any:
 def new(request: HttpRequest, user: User) -> HttpResponse:
     """Makes a lesson of the video that `video` names, or leads to the one there is."""
     try:
-        video = Video.objects.manageable_by(user).filter(pk=request.POST.get("video", "")).first()
+        video = Video.objects.visible_to(user).complete().filter(pk=request.POST.get("video", "")).first()
     except ValidationError:
         video = None
     if video is None:
@@ -102,8 +103,8 @@ def new(request: HttpRequest, user: User) -> HttpResponse:
         return redirect("lessons:list")
     try:
         return redirect(following.lesson_of(video, user.pk))
-    except NotALesson:
-        messages.error(request, _("Nobody in this video can be followed: too little of one body is seen."))
+    except NotALesson as error:
+        messages.error(request, problems.sentence(error.code))
         return redirect("lessons:list")
 
 
@@ -129,10 +130,14 @@ def _user(request: HttpRequest) -> User:
 
 def _shown(run: LessonRun) -> dict[str, Any]:
     counts = (("perfect", _("Perfect"), run.perfect), ("good", _("Good"), run.good), ("miss", _("Missed"), run.miss))
+    shares = percents([n for _kind, _word, n in counts])
     return {
         "run": run,
-        "counts": [{"kind": kind, "word": word, "n": n, "percent": run.percent(n)} for kind, word, n in counts],
-        "perfect_percent": run.percent(run.perfect),
+        "counts": [
+            {"kind": kind, "word": word, "n": n, "percent": percent}
+            for (kind, word, n), percent in zip(counts, shares, strict=True)
+        ],
+        "perfect_percent": shares[0],
     }
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Unit, Viewer
+from accounts.models import Unit, Viewer, may_log_in
 
 LEAST_PER_S, MOST_PER_S = 1.0, 30.0  # Slower, a tracker cannot tell that somebody is still the same person.
 
@@ -23,8 +23,11 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.filter(unit__in=Unit.objects.watchable_by(user))
 
     def manageable_by(self, user: Viewer) -> VideoQuerySet:
-        """Whoever may watch a unit's videos may also upload, cancel and delete them."""
-        return self.visible_to(user)
+        """One's own uploads, and those of units that one manages: who may cancel and delete them."""
+        if not may_log_in(user):
+            return self.none()
+        managed = models.Q(unit__in=Unit.objects.manageable_by(user))
+        return self.visible_to(user).filter(models.Q(uploaded_by=user) | managed)
 
     def complete(self) -> VideoQuerySet:
         return self.exclude(state=Video.State.UPLOADING)
@@ -69,6 +72,7 @@ class Video(models.Model):
     )
     wants_faces = models.BooleanField(_("faces"), default=False)
     wants_poses = models.BooleanField(_("poses"), default=False)
+    remarks = models.JSONField(_("remarks"), default=list, blank=True)  # What was left out or came to nothing, by code.
     progress = models.FloatField(_("progress"), default=0.0)  # 0 to 1.
     samples = models.PositiveIntegerField(_("samples"), default=0)  # Analysed so far.
     rate = models.FloatField(_("rate"), default=0.0)  # Seconds of video that a second of analysis gets through.
@@ -106,6 +110,10 @@ class Video(models.Model):
     def is_under_way(self) -> bool:
         return self.state in {self.State.WAITING, self.State.ANALYSING}
 
+    @property
+    def may_be_cancelled(self) -> bool:
+        return self.is_under_way or self.state == self.State.UPLOADING
+
 
 class VideoVisitQuerySet(models.QuerySet["VideoVisit"]):
     def visible_to(self, user: Viewer) -> VideoVisitQuerySet:
@@ -136,6 +144,51 @@ class VideoVisit(models.Model):
 def visit_id(video_id: uuid.UUID, first_track: int) -> uuid.UUID:
     """The same however often the analysis is repeated."""
     return uuid.uuid5(video_id, f"visit {first_track}")
+
+
+class VideoLookQuerySet(models.QuerySet["VideoLook"]):
+    def visible_to(self, user: Viewer) -> VideoLookQuerySet:
+        return self.manageable_by(user)
+
+    def manageable_by(self, user: Viewer) -> VideoLookQuerySet:
+        """Those of a unit that is no more are a superuser's."""
+        if may_log_in(user) and user.is_superuser:
+            return self.all()
+        return self.filter(unit__in=Unit.objects.manageable_by(user))
+
+
+class VideoLook(models.Model):
+    """Who looked at a video, took something of it or deleted it, and when; only ever added to."""
+
+    class Action(models.TextChoices):
+        VIEWED = "viewed", _("viewed")
+        DOWNLOADED = "downloaded", _("downloaded")
+        DELETED = "deleted", _("deleted")
+
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("user")
+    )
+    user_name = models.CharField(_("user name"), max_length=150, editable=False)
+    action = models.CharField(_("action"), max_length=10, choices=Action, editable=False)
+    video_id = models.UUIDField(_("video"), editable=False)
+    title = models.CharField(_("title"), max_length=200, editable=False)
+    unit = models.ForeignKey(Unit, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("unit"))
+    detail = models.CharField(_("detail"), max_length=200, blank=True, default="", editable=False)
+
+    objects: ClassVar[VideoLookQuerySet] = VideoLookQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("look at a video")
+        verbose_name_plural = _("looks at videos")
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["-at"], name="video_look_at"),
+            models.Index(fields=["video_id", "-at"], name="video_look_video"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.at):%Y-%m-%d %H:%M:%S} {self.user_name} {self.action} {self.title}"
 
 
 import videos.lesson_models  # noqa: E402, F401 (Django finds models here; these need the ones above.)

@@ -24,6 +24,7 @@ from videos.containers import NoVideoError, film_of, open_video
 from videos.models import Video
 from videos.originals import LostError, original_of
 from videos.sampling import SamplingError, pictures, upright_bgr
+from videos.sound import Sound
 from videos.storages import put
 
 logger = logging.getLogger(__name__)
@@ -121,22 +122,38 @@ class _Asker:
 
 
 def copy(source: Path, target: Path, ask: Callable[[], None]) -> None:
-    """Silent; every picture at its time on the video's clock, upright, no larger than browsers like."""
+    """Every picture at its time on the video's clock, upright, no larger than browsers like; with the sound."""
     with open_video(source) as film, av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as made:
         out: VideoStream | None = None
+        sound: Sound | None = None
         for shown in pictures(film, film_of(film), None):
             ask()
             picture = shown.picture
+            begins = _at(picture) - shown.at
             if round(picture.rotation) % 360:
                 picture = VideoFrame.from_ndarray(upright_bgr(picture), format="bgr24")
-            out = out or _stream(made, picture.width, picture.height)
+            if out is None:
+                out = _stream(made, picture.width, picture.height)
+                if tracks := film.streams.audio:
+                    sound = Sound(source, made, begins, channels=tracks[0].codec_context.channels)
             even = picture.reformat(out.width, out.height, "yuv420p")
             even.pts, even.time_base = int(shown.at * TICKS), Fraction(1, TICKS)
             even.pict_type = PictureType.NONE
             made.mux(out.encode(even))
+            if sound:
+                sound.mux(shown.at + shown.lasts)
         if out is None:
             raise NoVideoError(f"{source} has no picture that can be decoded.")
         made.mux(out.encode(None))
+        if sound:
+            sound.end()
+
+
+def _at(picture: VideoFrame) -> Fraction:
+    stamp = picture.pts if picture.pts is not None else picture.dts
+    assert stamp is not None
+    assert picture.time_base is not None
+    return stamp * picture.time_base
 
 
 def _stream(made: OutputContainer, width: int, height: int) -> VideoStream:

@@ -6,28 +6,29 @@ of the upright picture; `track` is null for who has a pose but no track.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detections.pose import Pose, PoseFinder, get_pose_finder
 from detections.tracker import Track
+from videos.analysers import LeftOut
 from videos.keypoints import FILE
 from videos.models import Video
 from videos.rows import RowFile
 from videos.sampling import Sample
 
+if TYPE_CHECKING:
+    from videos.analysers import Analyser
+
+logger = logging.getLogger(__name__)
+
 LEAST_OVERLAP = 0.3  # Of a pose's box with its track's.
 ALONE_CONFIDENCE = 0.5  # What a pose needs that no track belongs to ...
 ALONE_INSIDE = 0.5  # ... and no more of it may lie in the box of one that is told already, or the other way round.
-
-
-class NoPoses(RuntimeError):
-    """There is no model that finds poses."""
-
-    code = "no_pose_model"  # Of videos/problems.py.
 
 
 class Poses:
@@ -49,10 +50,11 @@ class Poses:
         self._rows.close()  # Whoever runs the analysis takes the file into the storage.
 
 
-def make(video: Video, work: Path, state: dict[str, Any] | None) -> Poses:
+def make(video: Video, work: Path, state: dict[str, Any] | None) -> Analyser:
     finder = get_pose_finder()
     if finder is None:
-        raise NoPoses("There is no pose model.")
+        logger.warning("video %s is analysed without poses: there is no model", video.pk)
+        return LeftOut("without_poses")
     return Poses(work, finder, int(state["offset"]) if state else 0)
 
 

@@ -29,12 +29,14 @@ from videos.containers import (
     film_of,
     open_video,
     reader_of,
+    told_s,
 )
 
 MEMORY_BYTES = 3_000_000_000  # Of addresses, of which Python and FFmpeg take a third.
 CPU_S = 30
 LOOKED_AT = 400  # Packets, within which a picture must come, and of which the rate is measured.
 SHORT = 0.01  # A file may lack so much of what its header promises; some writers count a little differently.
+OFF_S = 0.05  # The first picture is at the beginning; else players count otherwise than the analysis, each its own way.
 PLAIN_AUDIO = {"mp4": {"aac", "mp3"}, "webm": {"opus", "vorbis"}}
 PLAIN_VIDEO = {"mp4": {"h264"}, "webm": {"vp8", "vp9", "av1"}}
 PLAIN_PIXELS = {"yuv420p", "yuvj420p"}
@@ -42,7 +44,8 @@ PLAIN_PIXELS = {"yuv420p", "yuvj420p"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Width and height as shown. `is_playable`: every browser of today plays the file as it is."""
+    """Width and height as shown. `is_playable`: every browser of today plays the file as it is, by the clock that
+    the analysis counts by."""
 
     container: str
     extension: str
@@ -94,7 +97,10 @@ def _look(container: InputContainer, kind: str, *, longest_s: float, most_fps: f
     audio = {each.codec_context.name for each in container.streams.audio}
     codec = stream.codec_context.name
     is_playable = (
-        codec in PLAIN_VIDEO.get(kind, set()) and first.format.name in PLAIN_PIXELS and audio <= PLAIN_AUDIO[kind]
+        codec in PLAIN_VIDEO.get(kind, set())
+        and first.format.name in PLAIN_PIXELS
+        and audio <= PLAIN_AUDIO[kind]
+        and _begins_at_once(first)
     )
     return Found(
         container=kind,
@@ -108,6 +114,10 @@ def _look(container: InputContainer, kind: str, *, longest_s: float, most_fps: f
     )
 
 
+def _begins_at_once(first: VideoFrame) -> bool:
+    return first.pts is None or not first.time_base or abs(float(first.pts * first.time_base)) <= OFF_S
+
+
 def _check_size(width: int, height: int) -> None:
     if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
         raise ProblemError("too_large")
@@ -117,13 +127,12 @@ def _check_size(width: int, height: int) -> None:
 
 def _told_s(container: InputContainer, stream: VideoStream) -> float:
     """What the header says; 0 where it says nothing."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return float((container.duration or 0) / av.time_base)
+    return told_s(stream) or float((container.duration or 0) / av.time_base)
 
 
 def _first_picture(container: InputContainer, stream: VideoStream, most_fps: float) -> tuple[VideoFrame, float]:
-    """And how many there are in a second: what the header says, but never less than what is seen."""
+    """And how many there are in a second: what the header says, but never less than what is seen, and never as many as
+    no film has: Matroska's clock ticks a thousand times a second, and some files pass that off as their rate."""
     first: VideoFrame | None = None
     stamps: list[Fraction] = []
     for number, packet in enumerate(container.demux(stream)):
@@ -142,7 +151,8 @@ def _first_picture(container: InputContainer, stream: VideoStream, most_fps: flo
         span = max(stamps) - min(stamps)
         if span <= 0:
             raise ProblemError("no_fps")
-        fps = max(fps, float((len(stamps) - 1) / span))
+        seen = float((len(stamps) - 1) / span)
+        fps = max(fps, seen) if fps <= most_fps else seen
     if fps <= 0:
         raise ProblemError("no_fps")
     if fps > most_fps:

@@ -18,6 +18,8 @@ SENTENCES: dict[str, _StrPromise] = {
     "bad_request": gettext_lazy("This upload cannot be understood. Load the page again and try once more."),
     "empty": gettext_lazy("This file is empty."),
     "too_big": gettext_lazy("This file is too big: at most {bytes} are taken."),
+    "piece_too_big": gettext_lazy("This piece of the file is too big: send it in smaller ones."),
+    "too_much": gettext_lazy("More was sent than was announced."),
     "too_many_uploads": gettext_lazy("Too many of your uploads are not complete yet: at most {uploads} at once."),
     "no_space": gettext_lazy("There is not enough free space for this file on the server. Nothing of it was kept."),
     "no_unit": gettext_lazy("You may not upload videos for this unit."),
@@ -46,8 +48,25 @@ SENTENCES: dict[str, _StrPromise] = {
     ),
     "lost": gettext_lazy("The file of this video is not there any more."),
     "no_model": gettext_lazy("There is no model to find people with yet. The analysis begins when there is one."),
-    "no_pose_model": gettext_lazy("There is no model to find poses with; the README says how to get one."),
-    "no_face_model": gettext_lazy("There are no models to find faces with; the README says how to get them."),
+    # Remarks on what was analysed.
+    "own_model": gettext_lazy(
+        "People were looked for with Omil's own model, for the weights asked for were not ready. Those find more."
+    ),
+    "damaged": gettext_lazy("Parts of this film are damaged and could not be read. Who is in them was not seen."),
+    "without_poses": gettext_lazy(
+        "Poses were not looked for: there was no model for them. The README says how to get one."
+    ),
+    "without_faces": gettext_lazy(
+        "Faces were not looked for: there were no models for them. The README says how to get them."
+    ),
+    "faces_forbidden": gettext_lazy("Faces were not looked for: that has been switched off for this unit."),
+    "nobody_to_follow": gettext_lazy("No motion lesson can be made of this video: too little of one body is seen."),
+    "no_poses_to_follow": gettext_lazy("No motion lesson can be made of this video: no poses were found in it."),
+    "too_long_to_follow": gettext_lazy("No motion lesson can be made of this video: it is longer than half an hour."),
+    "several_to_follow": gettext_lazy(
+        "No motion lesson can be made of this video: several people in it are as large as each other, and nobody would "
+        "know whom to follow."
+    ),
     "failed": gettext_lazy("The analysis of this video failed; the log of the media worker says why."),
 }
 

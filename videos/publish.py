@@ -8,6 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from detections import weights
+from videos.analysers import LeftOut
 from videos.analysis import Analysis
 from videos.models import Video, VideoVisit, visit_id
 from videos.places import PICTURES, POSTER
@@ -24,12 +26,27 @@ def publish(video: Video, work: Path, analysis: Analysis) -> bool:
         analyser.finish()
     for path in _results(work):
         put(video.name_of(path.relative_to(work).as_posix()), path)
-    video.state, video.progress, video.samples = Video.State.DONE, 1.0, analysis.next_index
-    video.done_at, video.problem = timezone.now(), ""
-    under_way = Video.objects.filter(pk=video.pk, state=Video.State.ANALYSING)
-    return bool(
-        under_way.update(state=video.state, progress=1.0, samples=video.samples, done_at=video.done_at, problem="")
-    )
+    left_out = {name: each.remark for name, each in analysis.analysers.items() if isinstance(each, LeftOut)}
+    values = {
+        "state": Video.State.DONE,
+        "progress": 1.0,
+        "samples": analysis.next_index,
+        "done_at": timezone.now(),
+        "problem": "",
+        "remarks": [*left_out.values(), *_remarks(analysis)],
+        "wants_poses": video.wants_poses and "poses" not in left_out,
+        "wants_faces": video.wants_faces and "faces" not in left_out,
+    }
+    for name, value in values.items():
+        setattr(video, name, value)
+    return bool(Video.objects.filter(pk=video.pk, state=Video.State.ANALYSING).update(**values))
+
+
+def _remarks(analysis: Analysis) -> list[str]:
+    """On who and what was looked for, and on what could not be read."""
+    is_second_best = weights.PEOPLE.is_wanted and analysis.detector.name.split(" · ")[0] == weights.OWN
+    told = {"own_model": is_second_best, "damaged": analysis.is_damaged.is_set()}
+    return [code for code, is_so in told.items() if is_so]
 
 
 def _results(work: Path) -> list[Path]:

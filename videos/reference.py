@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videos import similarity
-from videos.similarity import FARTHEST, LEAST_EVIDENCE, Points, Verdict
+from videos.similarity import FARTHEST, GOOD, LEAST_EVIDENCE, Points, Verdict
 
 TOLERANCE_S = 0.4  # A learner may be so much before or behind the reference.
 STEP_S = 0.1
+RIVAL = 0.6  # Of the room that one person takes: who takes more is as likely to be the one to follow.
 GAP_S = 1.1  # Between two samples further apart than this nothing is known.
 
 
@@ -24,6 +25,7 @@ class Reference:
 
     at_s: NDArray[np.float64]  # (n,)
     points: NDArray[np.float64]  # (n, 17, 3)
+    crowded: float = 0.0  # In how much of these somebody else takes nearly as much room, or more.
 
     def around(self, at_s: float) -> Points:
         """The poses (n, 17, 3), n may be 0, that the reference strikes within the tolerance of this moment."""
@@ -41,8 +43,11 @@ class Reference:
         return np.asarray(found[known])
 
     def share_to_follow(self) -> float:
-        """In how much of the samples enough of a body is seen to be followed."""
-        return float((similarity.evidence(self.points) >= LEAST_EVIDENCE).mean()) if len(self.at_s) else 0.0
+        """In how much of the samples enough of a body is seen to be followed, and does more than stand."""
+        if not len(self.at_s):
+            return 0.0
+        is_seen = similarity.evidence(self.points) >= LEAST_EVIDENCE
+        return float((is_seen & ~similarity.is_standing(self.points)).mean())
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]], person_of: Mapping[int, int]) -> Reference:
@@ -51,7 +56,7 @@ def of_rows(rows: Iterable[Mapping[str, Any]], person_of: Mapping[int, int]) -> 
     `person_of` joins the tracks of one person; tracks in none, and poses without a track, are each somebody apart.
     """
     seen: dict[Any, dict[float, Any]] = defaultdict(dict)
-    room: dict[Any, float] = defaultdict(float)
+    room: dict[Any, dict[float, float]] = defaultdict(dict)
     for row in rows:
         for each in row["people"]:
             track = each["track"]
@@ -59,16 +64,19 @@ def of_rows(rows: Iterable[Mapping[str, Any]], person_of: Mapping[int, int]) -> 
             left, top, right, bottom = each["box"]
             if row["at_s"] not in seen[who]:
                 seen[who][row["at_s"]] = each["points"]
-                room[who] += (right - left) * (bottom - top)
+                room[who][row["at_s"]] = (right - left) * (bottom - top)
     if not seen:
         return Reference(np.zeros(0), np.zeros((0, 17, 3)))
-    chosen = seen[max(room, key=lambda who: room[who])]
-    return Reference(np.array(list(chosen), np.float64), np.array(list(chosen.values()), np.float64))
+    most = max(room, key=lambda who: sum(room[who].values()))
+    its, others = room[most], [each for who, each in room.items() if who != most]
+    crowded = sum(any(each.get(at, 0) > RIVAL * its[at] for each in others) for at in its) / len(its)
+    return Reference(np.array(list(seen[most]), np.float64), np.array(list(seen[most].values()), np.float64), crowded)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One picture of the learner: how far from the reference, as it is and in a mirror; None where it shows nothing."""
+    """One picture of the learner: how far from the reference, as it is and in a mirror; None where that earns nothing,
+    for the reference shows nothing, or the learner stands as it does."""
 
     at_s: float
     direct: float | None
@@ -90,14 +98,15 @@ class Judge:
         if not len(around):
             self.moments.append(Moment(at_s, None, None))
             return "rest", None
-        found = (FARTHEST, FARTHEST)
+        least = [(FARTHEST, False)] * 2
         if learner is not None:
-            flipped = similarity.mirrored(np.asarray(learner))
-            found = (_least(around, learner), _least(around, flipped))
-        self.moments.append(Moment(at_s, *found))
-        self._sum = [total + each for total, each in zip(self._sum, found, strict=True)]
-        distance = found[self.is_mirrored]
-        return similarity.verdict(distance), distance
+            stands = similarity.is_standing(around)
+            least = [_least(around, stands, each) for each in (learner, similarity.mirrored(np.asarray(learner)))]
+        self._sum = [total + distance for total, (distance, _stands) in zip(self._sum, least, strict=True)]
+        moment = Moment(at_s, *(None if stands and distance < GOOD else distance for distance, stands in least))
+        self.moments.append(moment)
+        distance = moment.mirrored if self.is_mirrored else moment.direct
+        return verdict_of(moment, is_mirrored=self.is_mirrored), distance
 
     @property
     def is_mirrored(self) -> bool:
@@ -116,5 +125,8 @@ def verdict_of(moment: Moment, *, is_mirrored: bool) -> Verdict:
     return "rest" if distance is None else similarity.verdict(distance)
 
 
-def _least(around: Points, learner: Points) -> float:
-    return round(float(similarity.distances(around, learner).min()), 4)
+def _least(around: Points, stands: NDArray[np.bool_], learner: Points) -> tuple[float, bool]:
+    """The distance from the nearest of these poses, and whether that one merely stands."""
+    found = similarity.distances(around, learner)
+    nearest = int(found.argmin())
+    return round(float(found[nearest]), 4), bool(stands[nearest])

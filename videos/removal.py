@@ -14,14 +14,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from videos import analysers, announce, places
+from accounts.models import User
+from videos import analysers, announce, audit, places
 from videos.models import Video
 
 logger = logging.getLogger(__name__)
 
 
-def remove(video: Video) -> bool:
-    """Whether it was still there."""
+def remove(video: Video, by: User | None = None) -> bool:
+    """Whether it was still there. Who did it, `by`, is noted."""
     with transaction.atomic():
         # Their locks come before the video's own, as they do where an analysis ends: else the two wait for each other.
         for forget in analysers.forgetters():
@@ -30,6 +31,8 @@ def remove(video: Video) -> bool:
         if row is None:
             return False
         Video.objects.filter(pk=row.pk).delete()
+        if by:
+            audit.note(by, audit.Action.DELETED, row)
         transaction.on_commit(partial(_after, row))
     return True
 
@@ -49,8 +52,13 @@ def clear(video_id: UUID) -> None:
 
 
 def sweep() -> int:
-    """Clears what belongs to no video. A row is there before its first file."""
+    """Clears what belongs to no video, and work folders that were left at the very end of the work. A row is there
+    before its first file."""
     found = places.work_ids()
+    over = Video.objects.filter(pk__in=found, state__in=[Video.State.DONE, Video.State.FAILED])
+    for work in map(places.work_of, over.values_list("pk", flat=True)):
+        if not places.is_owned(work):
+            places.remove_work_folder(work)
     try:
         found |= places.stored_ids()
         places.tidy()

@@ -20,10 +20,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from videos.containers import MOST_PIXELS, MOST_SIDE_PX, film_of, open_video
+from videos.containers import MOST_PIXELS, MOST_SIDE_PX, film_of, open_video, told_s
 
 THREADS = 0  # Of the decoder; as many as there are cores.
 MOST_PER_S = 1_000  # Pictures in a second of a video; more are a trick.
+MISSING_S = 1.0  # Pictures that end so long before the file says that they do have been cut off.
 TURNS = {90: 1, 180: 2, 270: 3}  # By how many quarters numpy turns a picture, counter-clockwise.
 
 
@@ -55,15 +56,18 @@ def samples(
     first: int = 0,
     longest_s: float | None = None,
     is_over: Callable[[], bool] = bool,
+    on_damage: Callable[[], None] = lambda: None,
 ) -> Iterator[Sample]:
     """From sample `first` on, until `is_over`, asked at every picture: what lies before `first` may take a while.
+
+    `on_damage` is called at every stretch that cannot be read.
 
     Raises SamplingError and av.FFmpegError; closed early, it frees the file.
     """
     rate = Fraction(per_s).limit_denominator(1_000)
     with open_video(path) as container:
         stream = film_of(container)
-        with closing(pictures(container, stream, longest_s)) as found:
+        with closing(pictures(container, stream, longest_s, on_damage)) as found:
             k = 0
             for now, following in _pairs(found):
                 if is_over():
@@ -75,6 +79,8 @@ def samples(
                         frame_bgr = upright_bgr(now.picture) if frame_bgr is None else frame_bgr
                         yield Sample(k, float(Fraction(k) / rate), frame_bgr)
                     k += 1
+                if following is None and max(until, now.at + now.lasts) + MISSING_S < told_s(stream):
+                    on_damage()
 
 
 def _pairs(found: Iterator[Shown]) -> Iterator[tuple[Shown, Shown | None]]:
@@ -83,12 +89,17 @@ def _pairs(found: Iterator[Shown]) -> Iterator[tuple[Shown, Shown | None]]:
     return itertools.pairwise(ended)  # type: ignore[arg-type]
 
 
-def pictures(container: InputContainer, stream: VideoStream, longest_s: float | None) -> Generator[Shown, None, None]:
+def pictures(
+    container: InputContainer,
+    stream: VideoStream,
+    longest_s: float | None,
+    on_damage: Callable[[], None] = lambda: None,
+) -> Generator[Shown, None, None]:
     """Pictures in the order of their times; of two at the same time the first one."""
     first: Fraction | None = None
     last: Fraction | None = None
     count = 0
-    for picture in _decoded(container, stream):
+    for picture in _decoded(container, stream, on_damage):
         stamp = picture.pts if picture.pts is not None else picture.dts
         if stamp is None or picture.time_base is None:
             raise SamplingError("no_times")
@@ -107,7 +118,7 @@ def pictures(container: InputContainer, stream: VideoStream, longest_s: float | 
         yield Shown(picture, at - first, (picture.duration or 0) * picture.time_base)
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoded(container: InputContainer, stream: VideoStream, on_damage: Callable[[], None]) -> Iterator[VideoFrame]:
     """What can be decoded. A broken stretch is skipped; a file that breaks off is a video that ends there."""
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = THREADS
@@ -116,15 +127,19 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
         try:
             packet = next(packets, None)
         except (av.error.InvalidDataError, av.error.EOFError):
+            on_damage()
             return
         if packet is None:
             return
         try:
             decoded = packet.decode()
         except av.error.InvalidDataError:
+            on_damage()
             continue
         for picture in decoded:
             assert isinstance(picture, VideoFrame)
+            if picture.is_corrupt:
+                on_damage()
             yield picture
 
 

@@ -5,8 +5,9 @@ The distance of a learner's pose from the reference's is the sum of four terms, 
   2. limbs: how far their directions are apart;
   3. joints: how far the angles between limbs are apart;
   4. absence: how much of what the reference shows the learner does not.
-Points count by how sure the model is of them. The thresholds are measured: the same dancer, filmed at 320 pixels, stays
-under PERFECT in 95 % of the moments; people who do something else do not come near GOOD.
+Points count by how sure the model is of them, and the less is seen of the reference, the nearer must that come: the sum
+is divided by the share that is seen. Whoever merely stands, arms hanging, is like everybody else who does:
+`is_standing` says so, and who follows a lesson earns nothing by it. The thresholds are measured: docs/decisions/0004.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ LIMBS = np.array(
 JOINTS = np.array(
     [(5, 7, 9), (6, 8, 10), (11, 5, 7), (12, 6, 8), (5, 11, 13), (6, 12, 14), (11, 13, 15), (12, 14, 16)]
 ).T
+# Somebody who stands, two trunks high, from behind; from before it is the same with x turned round.
+_FROM_BEHIND = np.array(
+    [
+        *[(0, -17, 1), (-2, -19, 1), (2, -19, 1), (-5, -17, 1), (5, -17, 1)],
+        *[(-10, 0, 1), (10, 0, 1), (-14, 17, 1), (14, 17, 1), (-15, 33, 1), (15, 33, 1)],
+        *[(-6, 35, 1), (6, 35, 1), (-7, 57, 1), (7, 57, 1), (-8, 79, 1), (8, 79, 1)],
+    ],
+    np.float64,
+)
+STANDING = (_FROM_BEHIND, _FROM_BEHIND * (-1, 1, 1))
 UNSURE, SURE = 0.2, 0.6  # A point of the first confidence counts nothing, of the second fully.
 HIDDEN, SHOWN = 0.1, 0.4  # The same where it only matters whether a learner's point is there at all.
 POINTLIKE = 0.1  # In trunk lengths: the angle at such a limb says nothing.
@@ -61,12 +72,18 @@ def distances(references: Points, learner: Points) -> NDArray[np.float64]:
     absent = _absence(sure, _ramp(learner[..., 2], HIDDEN, SHOWN))
     shared = sure * sure_too
     total = _of_points(a, b, shared * WEIGHTS) + _of_limbs(a, b, shared) + _of_joints(a, b, shared) + absent
+    total /= np.maximum(evidence(references), TINY)
     return np.asarray(np.where(absent < 1, np.minimum(total, FARTHEST), FARTHEST))
 
 
 def distance(reference: Points, learner: Points) -> float:
     """Of two poses, whichever way round: the smaller of direct and mirrored."""
     return float(distances(np.stack([reference, mirrored(reference)]), learner).min())
+
+
+def is_standing(points: Points) -> NDArray[np.bool_]:
+    """Which of the poses (n, 17, 3) somebody who merely stands would strike perfectly, as far as they are seen."""
+    return np.asarray(np.minimum(*(distances(points, each) for each in STANDING)) < PERFECT)
 
 
 def similarity(distance: float) -> float:

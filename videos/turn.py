@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
-from detections import weights
-from detections.detector import get_detector
+from detections.detector import Detector, get_detector
+from detections.weights import WeightsError
 from recordings.stores import StoreError
 from recordings.worker import stopping
 from videos import announce, bell, checkpoint, places, publish, removal
@@ -78,15 +78,16 @@ def take(video_id: UUID) -> None:
 
 def _go_on(video: Video, work: Path) -> bool:
     """Whether the video is over. Raises GoneError."""
-    # The fallback knows people by their motion as it goes along, and cannot go on where another process was killed.
-    # Analysis makes the export; this worker, which has clips to see to, does not wait for it.
-    if weights.exported() is None or get_detector().is_fallback:
+    try:
+        # Analysis makes the export; this worker, which has clips to see to, does not wait for it.
+        detector = get_detector(leads=False)
+    except WeightsError:
         _update(video, problem="no_model")
         return True
     take_in(video, work)
     _update(video, state=State.ANALYSING, problem="", started_at=video.started_at or timezone.now())
     announce.video(video, "changed")
-    analysis = _analysis(video, work)
+    analysis = _analysis(video, work, detector)
     teller = _Teller(video, analysis)
     if not analysis.run(teller):
         _update(video, progress=video.progress)
@@ -102,7 +103,7 @@ def _go_on(video: Video, work: Path) -> bool:
     return True
 
 
-def _analysis(video: Video, work: Path) -> Analysis:
+def _analysis(video: Video, work: Path, detector: Detector) -> Analysis:
     """The one that this worker paused, unless another worker went on with it."""
     paused = _paused.pop(video.pk, None)
     if paused and paused.next_index == checkpoint.read(work).next:
@@ -115,7 +116,7 @@ def _analysis(video: Video, work: Path) -> Analysis:
         video,
         original_of(video, work),
         work,
-        get_detector(),
+        detector,
         confidence=settings.CONFIDENCE,
         longest_s=settings.VIDEO_MAX_S,
     )

@@ -35,7 +35,15 @@ EXTENSIONS = "creation,termination,expiration"
 PATCH_TYPE = "application/offset+octet-stream"
 MOST_AT_ONCE = 24_000_000  # In one request; the server hangs up on 32 MB.
 READ_BYTES = 262_144
-STATUS = {"too_big": 413, "no_space": 507, "too_many_uploads": 429, "no_unit": 403, "faces_off": 403}
+STATUS = {
+    "too_big": 413,
+    "piece_too_big": 413,
+    "too_much": 413,
+    "no_space": 507,
+    "too_many_uploads": 429,
+    "no_unit": 403,
+    "faces_off": 403,
+}
 
 View = Callable[..., HttpResponse]
 
@@ -156,7 +164,7 @@ def upload(request: HttpRequest, id_: UUID) -> HttpResponse:
         if video.state != Video.State.UPLOADING:
             return HttpResponse(status=403 if request.method == "DELETE" else 409)
         if request.method == "DELETE":
-            removal.remove(video)
+            removal.remove(video, request.user)
             return HttpResponse(status=204)
         return _patch(request, video)
     except FileNotFoundError:
@@ -183,8 +191,10 @@ def _patch(request: HttpRequest, video: Video) -> HttpResponse:
         return HttpResponse(status=415)
     if not (offset.isascii() and offset.isdigit()) or len(offset) > 18:
         raise Refused("bad_request")
-    if length > MOST_AT_ONCE or int(offset) + length > video.size:
-        return _refusal(413, "too_big")
+    if length > MOST_AT_ONCE:
+        raise Refused("piece_too_big")
+    if int(offset) + length > video.size:
+        raise Refused("too_much")
     at = intake.add(video, int(offset), _chunks(request))
     if at == video.size:
         video = intake.complete(video)

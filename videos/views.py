@@ -18,7 +18,7 @@ from detections.views import for_watchers
 from profiles import seen
 from profiles.models import Profile
 from recordings.acts import for_actors
-from videos import announce, overlay, problems, removal
+from videos import announce, audit, following, overlay, problems, removal
 from videos.forms import UploadForm
 from videos.models import Video, VideoVisit
 
@@ -33,7 +33,10 @@ def video_list(request: HttpRequest) -> HttpResponse:
     )
     pages = Paginator(videos.select_related("unit", "uploaded_by"), PAGE_LENGTH)
     page = pages.get_page(request.GET.get("page"))
-    context = {"page": page, "rows": [_shown(video) for video in page], "several_units": _has_several_units(request)}
+    shown = Video.objects.manageable_by(request.user).filter(pk__in=[video.pk for video in page])
+    managed = set(shown.values_list("pk", flat=True))
+    rows = [{**_shown(video), "may_cancel": video.may_be_cancelled and video.pk in managed} for video in page]
+    context = {"page": page, "rows": rows, "several_units": _has_several_units(request)}
     if request.headers.get("HX-Request") == "true":
         response = render(request, "videos/_list.html", context)
     else:
@@ -64,8 +67,9 @@ def _shown(video: Video) -> dict[str, object]:
 @for_watchers
 def video(request: HttpRequest, id_: UUID) -> HttpResponse:
     """The player; `?t=` is where it begins."""
-    videos = Video.objects.visible_to(request.user).complete().select_related("unit", "uploaded_by")
+    videos = Video.objects.visible_to(request.user).complete().select_related("unit", "uploaded_by", "lesson")
     found = get_object_or_404(videos, pk=id_)
+    audit.note_once(_user(request), audit.Action.VIEWED, found)
     visits = list(found.visits.order_by("first_s", "id"))
     context = {
         **_shown(found),
@@ -74,7 +78,10 @@ def video(request: HttpRequest, id_: UUID) -> HttpResponse:
             {"id": str(visit.pk), "tracks": visit.track_ids, "start": visit.first_s, "end": visit.last_s}
             for visit in visits
         ],
+        "remarks": [problems.sentence(code) for code in found.remarks],
+        "may_become_lesson": following.may_be_tried(found),
         "can_play": found.is_playable or found.has_copy,
+        "is_managed": Video.objects.manageable_by(request.user).filter(pk=id_).exists(),
         "at_s": min(_seconds(request, "t") or 0.0, found.duration_s),
     }
     return render(request, "videos/video.html", context)
@@ -104,6 +111,7 @@ def frames(request: HttpRequest, id_: UUID) -> HttpResponse:
     since, until = _seconds(request, "from"), _seconds(request, "to")
     if since is None or until is None or not 0 < until - since <= overlay.LONGEST_S + 1:
         return JsonResponse({"error": "from and to are seconds of the video, at most 30 apart."}, status=400)
+    audit.note_once(_user(request), audit.Action.VIEWED, found)
     return JsonResponse(overlay.stretch(found, since, until))
 
 
@@ -118,9 +126,12 @@ def _seconds(request: HttpRequest, name: str) -> float | None:
 @for_actors
 def delete(request: HttpRequest, user: User, id_: UUID) -> HttpResponse:
     """Deletes a video, cancels an analysis, gives an upload up: in each case nothing of it is left."""
-    found = get_object_or_404(Video.objects.manageable_by(user), pk=id_)
+    found = get_object_or_404(Video.objects.visible_to(user), pk=id_)
+    if not Video.objects.manageable_by(user).filter(pk=id_).exists():
+        messages.error(request, _("Only whoever uploaded a video or a unit admin may cancel or delete it."))
+        return redirect("videos:list")
     was_under_way = found.is_under_way
-    if removal.remove(found):
+    if removal.remove(found, user):
         said = _("The analysis was cancelled and the video removed.") if was_under_way else _("The video was deleted.")
         messages.success(request, said)
     return redirect("videos:list")

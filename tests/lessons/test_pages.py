@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,13 +39,36 @@ def test_a_video_with_poses_becomes_a_lesson_once(client: Client, bob: User, vid
     assert f'href="/lessons/{lesson.pk}/"' in page
 
 
-@pytest.mark.parametrize("change", [{"wants_poses": False}, {"state": "analysing"}, {"duration_s": 4_000.0}])
-def test_what_nobody_can_follow_becomes_none(client: Client, bob: User, video: Video, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"wants_poses": False}, "no poses were found in it"),
+        ({"state": "analysing"}, "no poses were found in it"),
+        ({"duration_s": 4_000.0}, "it is longer than half an hour"),
+    ],
+)
+def test_what_nobody_can_follow_becomes_none(
+    client: Client, bob: User, video: Video, change: dict[str, Any], said: str
+) -> None:
     Video.objects.filter(pk=video.pk).update(**change)
     client.force_login(bob)
     response = client.post("/lessons/new/", {"video": str(video.pk)}, follow=True)
-    assert "Nobody in this video can be followed" in response.content.decode()
+    assert said in response.content.decode()
     assert not Lesson.objects.exists()
+    assert 'action="/lessons/new/"' not in client.get(video.get_absolute_url()).content.decode()
+
+
+def test_of_a_crowd_no_lesson_is_made(client: Client, bob: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = replace(following.reference_of(video), crowded=0.8)
+    monkeypatch.setattr(following, "reference_of", lambda _video: crowd)
+    client.force_login(bob)
+    response = client.post("/lessons/new/", {"video": str(video.pk)}, follow=True)
+    assert "several people in it are as large" in response.content.decode()
+    assert not Lesson.objects.exists()
+    page = client.get(video.get_absolute_url()).content.decode()  # It says so from now on, and is not offered again.
+    assert "several people in it are as large" in page
+    assert 'action="/lessons/new/"' not in page
+    assert f'value="{video.pk}"' not in client.get("/lessons/").content.decode()
 
 
 @pytest.mark.parametrize("named", ["", "nonsense", "00000000-0000-4000-8000-000000000000"])
@@ -136,3 +160,13 @@ def test_in_korean_too(client: Client, bob: User, lesson: Lesson) -> None:
     with translation.override("ko"):
         for address in ("/lessons/", f"/lessons/{lesson.pk}/", a_run(lesson, bob).get_absolute_url()):
             assert client.get(address, headers={"accept-language": "ko"}).status_code == 200
+
+
+def test_the_page_of_its_video_says_that_it_goes_along(client: Client, bob: User, video: Video) -> None:
+    client.force_login(bob)
+    said = "So do the motion lesson that was made of it and everybody's results."
+    for is_there in (False, True):
+        if is_there:
+            Lesson.objects.create(video=video, title=video.title)
+        page = client.get(video.get_absolute_url()).content.decode()
+        assert (said in page) is is_there

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from detections.tracker import Track
 from tests.lessons import told
 from tests.lessons.conftest import Told
 from videos import keypoints, poses, problems
+from videos.analysers import LeftOut
 from videos.models import Video, VideoVisit, visit_id
 
 
@@ -81,9 +83,9 @@ def test_an_analysis_that_was_stopped_goes_on_with_the_same_bytes(
 
 
 def test_without_a_model_it_says_so(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(poses.NoPoses) as told_:
-        poses.make(Video(), tmp_path, None)
-    assert told_.value.code in problems.SENTENCES
+    left_out = poses.make(Video(), tmp_path, None)
+    assert left_out == LeftOut("without_poses")
+    assert left_out.remark in problems.SENTENCES
 
 
 # --- Downloads ---
@@ -134,6 +136,15 @@ def test_the_json_names_the_points_and_holds_every_sample(
     assert (told_["width"], told_["samples_per_s"]) == (518, 5.0)
     assert [sample["seconds"] for sample in told_["samples"]] == [row["at_s"] for row in dancer.rows]
     assert told_["samples"][3]["people"][0]["points"] == dancer.rows[3]["people"][0]["points"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_key_points_are_downloaded_under_the_videos_title(client: Client, bob: User, video: Video, suffix: str) -> None:
+    Video.objects.filter(pk=video.pk).update(title="경례 1.MP4")
+    client.force_login(bob)
+    response = client.get(f"/videos/{video.pk}/keypoints.{suffix}")
+    response.close()
+    assert unquote(response["Content-Disposition"]) == f"attachment; filename*=utf-8''경례_1-keypoints.{suffix}"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

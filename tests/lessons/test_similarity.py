@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.lessons.conftest import Told
+from tests.lessons import told
+from tests.lessons.conftest import PER_S, Told
 from videos import similarity
 from videos.reference import Judge, Reference, of_rows
-from videos.similarity import FARTHEST, GOOD, PERFECT, distance, mirrored, verdict
+from videos.similarity import FARTHEST, GOOD, PERFECT, Points, distance, mirrored, verdict
 
 Skeleton = NDArray[np.float64]
 
@@ -137,7 +141,7 @@ def test_where_the_reference_shows_nobody_nothing_counts() -> None:
     assert judge.take(4.5, waving(4.5)) == ("rest", None)
     assert judge.take(1.0, waving(1.0))[0] == "perfect"
     assert Judge(Reference(np.zeros(0), np.zeros((0, 17, 3)))).take(1.0, STILL) == ("rest", None)
-    assert Judge(Reference(np.array([1.0]), STILL[None])).take(1.0, STILL)[0] == "perfect"
+    assert Judge(Reference(np.array([1.0]), SALUTE[None])).take(1.0, SALUTE)[0] == "perfect"
     assert judge.totals() == {"perfect": 1, "good": 0, "miss": 0, "rest": 1}
 
 
@@ -153,6 +157,50 @@ def test_a_run_is_followed_in_the_mirror_or_not_but_not_both() -> None:
 
 def test_a_learner_who_is_away_misses() -> None:
     assert Judge(a_reference()).take(2.0, None) == ("miss", FARTHEST)
+
+
+# --- Standing ---
+
+
+def facing(skeleton: Skeleton) -> Skeleton:
+    return skeleton * (-1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("pose", "stands"),
+    [
+        (STILL, True),
+        (facing(STILL), True),
+        (with_arm((66, 42), (70, 58)), True),  # not quite hanging
+        (with_arm((76, 32), (91, 42)), False),  # held out
+        (SALUTE, False),
+        (POINTING, False),
+        (facing(POINTING), False),
+    ],
+)
+def test_who_merely_stands_is_told_from_behind_and_from_before(pose: Skeleton, stands: bool) -> None:
+    upper = pose.copy()
+    upper[13:, 2] = 0.0
+    assert similarity.is_standing(np.stack([pose, pose * (3, 3, 1) + (70, -20, 0), upper])).tolist() == [stands] * 3
+
+
+def test_to_stand_as_the_reference_does_earns_nothing_and_not_to_is_a_miss() -> None:
+    """It stands, then salutes."""
+    judge = Judge(Reference(np.arange(6.0), np.stack([STILL] * 3 + [SALUTE] * 3)))
+    assert judge.take(1.0, facing(STILL))[0] == "miss"
+    judge = Judge(judge.reference)
+    assert judge.take(1.0, STILL) == ("rest", None)
+    assert judge.take(1.0, POINTING)[0] == "miss"
+    assert judge.take(1.0, None) == ("miss", FARTHEST)
+    assert judge.take(4.0, SALUTE)[0] == "perfect"
+    assert judge.take(4.0, STILL)[0] == "miss"
+    assert judge.totals() == {"perfect": 1, "good": 0, "miss": 3, "rest": 1}
+
+
+def test_a_little_late_to_move_is_no_miss() -> None:
+    judge = Judge(Reference(np.arange(0, 2, 0.2), np.stack([STILL] * 5 + [SALUTE] * 5)))
+    assert judge.take(1.2, STILL) == ("rest", None)
+    assert judge.take(1.6, STILL)[0] == "miss"
 
 
 # --- Who is followed ---
@@ -176,14 +224,76 @@ def test_a_head_alone_is_nothing_to_follow() -> None:
     head = STILL.copy()
     head[5:, 2] = 0.05
     assert Reference(np.array([0.0]), head[None]).share_to_follow() == 0.0
-    assert Reference(np.array([0.0]), STILL[None]).share_to_follow() == 1.0
+    assert Reference(np.array([0.0]), SALUTE[None]).share_to_follow() == 1.0
 
 
-def test_the_dancer_can_be_followed(dancer: Told) -> None:
-    reference = of_rows(dancer.rows, {})
-    assert reference.share_to_follow() > 0.95
+def test_nor_is_somebody_who_only_stands() -> None:
+    assert Reference(np.arange(4.0), np.stack([STILL, SALUTE, STILL, STILL])).share_to_follow() == 0.25
+
+
+# --- Real clips ---
+
+
+@pytest.fixture(scope="session")
+def clips(
+    dancer: Told, pose_models: Path, test_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Told]:
+    """The dancer, and two signers before the same wall, who begin and end with their arms hanging, as she does."""
+    found = {"dancer": dancer}
+    for name in ("asl_please", "asl_walk"):
+        clip = test_data / "videos" / f"{name}.mkv"
+        found[name] = Told(clip, told.by_the_models(clip, PER_S, pose_models, tmp_path_factory.mktemp(name)))
+    return found
+
+
+def share_of_perfect(reference: Reference, learner: Sequence[Points | None], late_s: float = 0.0) -> float:
+    """Of the moments that count; the learner's clip begins anew where it ends before the reference."""
     judge = Judge(reference)
-    for row in dancer.rows:
-        judge.take(row["at_s"], np.array(row["people"][0]["points"]) if row["people"] else None)
-    assert judge.totals()["perfect"] > 0.97 * len(dancer.rows)
+    for number, at_s in enumerate(np.arange(late_s, reference.at_s[-1], 1 / PER_S)):
+        judge.take(float(at_s), learner[number % len(learner)])
+    totals = judge.totals()
+    return totals["perfect"] / (len(judge.moments) - totals["rest"])
+
+
+def people_of(clip: Told) -> list[Skeleton | None]:
+    return [np.array(row["people"][0]["points"]) if row["people"] else None for row in clip.rows]
+
+
+NAMES = ("dancer", "asl_please", "asl_walk")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("is_mirrored", "scale", "late_s"), [(False, 1, 0.0), (True, 1, 0.0), (False, 0.4, 0.3), (True, 3, 0.2)]
+)
+def test_the_same_clip_is_nearly_always_perfect(
+    name: str, is_mirrored: bool, scale: float, late_s: float, clips: dict[str, Told]
+) -> None:
+    reference = of_rows(clips[name].rows, {})
+    assert reference.share_to_follow() > 0.5
+    assert reference.crowded < 0.1
+    learner = [
+        each if each is None else (mirrored(each) if is_mirrored else each) * (scale, scale, 1) + (9, -4, 0)
+        for each in people_of(clips[name])
+    ]
+    assert share_of_perfect(reference, learner, late_s) >= 0.9
+
+
+@pytest.mark.parametrize(("name", "other"), list(itertools.permutations(NAMES, 2)))
+def test_another_clip_is_hardly_ever_perfect(name: str, other: str, clips: dict[str, Told]) -> None:
+    assert share_of_perfect(of_rows(clips[name].rows, {}), people_of(clips[other])) <= 0.1
+
+
+@pytest.mark.parametrize(("size", "crowded"), [(0.5, 0.0), (0.9, 0.5), (1.5, 0.5)])
+def test_somebody_as_large_makes_a_crowd(size: float, crowded: float) -> None:
+    def person(track: int, side: float) -> dict[str, object]:
+        return {"track": track, "box": [0, 0, 100 * side, 100], "points": SALUTE.tolist()}
+
+    rows = [{"at_s": float(at), "people": [person(1, 1), *([person(2, size)] if at % 2 else [])]} for at in range(10)]
+    if size > 1:
+        rows.append({"at_s": 10.0, "people": [person(1, 5)]})  # The first one takes more room over the whole.
+    assert of_rows(rows, {}).crowded == pytest.approx(crowded, abs=0.05)
+
+
+def test_the_same_is_wholly_similar() -> None:
     assert similarity.similarity(0.0) == 1.0

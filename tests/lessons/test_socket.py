@@ -101,8 +101,9 @@ async def test_who_does_the_same_is_nearly_always_perfect(
     is_mirrored: bool,
 ) -> None:
     totals = await take(lesson, bobs, test_data / "videos" / "dancer_dev.mp4", is_mirrored=is_mirrored)
-    assert totals["rest"] == 0
-    assert totals["perfect"] >= 0.9 * sum(totals.values()), totals
+    counted = sum(totals.values()) - totals["rest"]  # At first she stands.
+    assert counted >= 0.6 * sum(totals.values())
+    assert totals["perfect"] >= 0.9 * counted, totals
 
 
 @pytest.mark.parametrize("name", ["asl_walk.mkv", "short_hamilton_clip.mp4", "one-by-one-person-detection.mp4"])
@@ -269,6 +270,7 @@ async def test_the_end_waits_for_the_last_picture(with_poses: None, lesson: Less
             1000,
         ]
         assert heard[1]["totals"]["miss"] == 1
+        assert heard[1]["percents"] == {"perfect": 0, "good": 0, "miss": 100}
 
 
 async def test_taken_rights_end_it(

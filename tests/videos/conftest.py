@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings as conf
 
 from accounts.models import Unit, User
-from detections import weights
 from tests.kept import kept_names
 from tests.videos import films
 from videos import intake, jobs, places, turn
@@ -25,8 +24,7 @@ Uploaded = Callable[..., Video]
 def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[films.WhiteFigures]:
     """The detector of this process."""
     detector = films.WhiteFigures()
-    monkeypatch.setattr(turn, "get_detector", lambda: detector)
-    monkeypatch.setattr(weights, "exported", lambda: object())
+    monkeypatch.setattr(turn, "get_detector", lambda **_options: detector)
     yield detector
     for video_id in list(turn._paused):
         turn._forget(video_id)

@@ -62,11 +62,30 @@ def make(
     return path
 
 
+def with_beep(film: Path, path: Path, *, at: float, codec: str = "pcm_s16le", rate: int = 22_050) -> Path:
+    """The film with one second of sound that begins at this time of the file's clock, in four of silence."""
+    times = np.arange(4 * rate) / rate
+    wave = np.where((times >= at) & (times < at + 1), np.sin(times * 2_000), 0) * 20_000
+    with av.open(str(film)) as shown, av.open(str(path), "w") as made:
+        pictures = made.add_stream_from_template(shown.streams.video[0])
+        sound = made.add_stream(codec, rate=rate, layout="mono")
+        for packet in shown.demux(shown.streams.video[0]):
+            if packet.size:
+                packet.stream = pictures
+                made.mux(packet)
+        for first in range(0, len(wave), 1_024):
+            part = wave[None, first : first + 1_024].astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
+            made.mux(sound.encode(frame))
+        made.mux(sound.encode(None))
+    return path
+
+
 class WhiteFigures:
     """A detector of white figures; deterministic, as a model is."""
 
     name = "white figures"
-    is_fallback = False
 
     def prepare(self, frame_bgr: Picture) -> Prepared:
         height, width = frame_bgr.shape[:2]

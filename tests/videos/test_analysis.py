@@ -7,12 +7,15 @@ import random
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from accounts.models import User
+from detections.weights import WeightsError
 from tests.kept import content_of
 from tests.videos import films
 from tests.videos.conftest import Uploaded, analyse, left_over, results_of
-from videos import bell, checkpoint, clock, jobs, places, removal, turn
+from videos import bell, checkpoint, clock, jobs, places, problems, removal, turn
 from videos.analysis import Analysis, Standing
 from videos.models import Video
 
@@ -40,6 +43,67 @@ def test_the_original_is_kept_as_it_came(uploaded: Uploaded, film: Path) -> None
     came = film.read_bytes()
     video = analyse(uploaded(film))
     assert content_of("videos", video.original_name) == came
+
+
+def test_what_cannot_be_looked_for_is_left_out_and_said(
+    uploaded: Uploaded, film: Path, monkeypatch: pytest.MonkeyPatch, client: Client, bob: User
+) -> None:
+    monkeypatch.setattr("videos.poses.get_pose_finder", lambda: None)
+    video = analyse(uploaded(film, wants_poses=True))
+    assert (video.state, video.wants_poses, video.remarks) == ("done", False, ["without_poses"])
+    assert video.visits.count() == 1
+    client.force_login(bob)
+    page = client.get(video.get_absolute_url()).content.decode()
+    assert problems.sentence("without_poses") in page
+    assert "keypoints.csv" not in page
+
+
+@pytest.mark.parametrize(("asked_for", "remarks"), [("yolo26n.pt", ["own_model"]), ("omil-person", [])])
+def test_that_omils_own_model_had_to_do_is_said(
+    uploaded: Uploaded,
+    film: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    asked_for: str,
+    remarks: list[str],
+) -> None:
+    monkeypatch.setattr(films.WhiteFigures, "name", "omil-person · OpenVINO")
+    settings.OMIL_MODEL = asked_for
+    assert analyse(uploaded(film)).remarks == remarks
+
+
+def test_what_was_left_out_until_a_kill_stays_left_out(
+    uploaded: Uploaded, film: Path, killing: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("videos.analysis.KEEP_SAMPLES", 3)
+    monkeypatch.setattr("videos.poses.get_pose_finder", lambda: None)
+    video = uploaded(film, wants_poses=True)
+    killing.append(9)
+    with pytest.raises(Killed):
+        jobs.analyse(str(video.pk))
+    assert checkpoint.read(places.work_of(video.pk)).next > 0
+
+    def begin(*_arguments: object) -> None:
+        raise AssertionError("Half of a video's poses would pass for all.")
+
+    monkeypatch.setattr("videos.poses.make", begin)  # As with a model that came meanwhile.
+    video = analyse(video)
+    assert (video.state, video.wants_poses, video.remarks) == ("done", False, ["without_poses"])
+
+
+@pytest.mark.parametrize(("name", "share"), [("film.mp4", 1 / 8), ("film.avi", 1 / 8), ("film.mkv", 1 / 2)])
+def test_where_parts_of_a_film_are_damaged_that_is_said(
+    uploaded: Uploaded, tmp_path: Path, name: str, share: float
+) -> None:
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    path = films.make(tmp_path / name, seconds=20, size=(320, 240), codec=codec)
+    assert analyse(uploaded(path)).remarks == []
+    content = bytearray(path.read_bytes())
+    middle, length = len(content) // 2, int(len(content) * share)
+    content[middle : middle + length] = random.Random(1).randbytes(length)
+    path.write_bytes(content)
+    video = analyse(uploaded(path))
+    assert (video.state, video.remarks) == ("done", ["damaged"])
 
 
 def test_a_second_analysis_does_nothing(uploaded: Uploaded, film: Path) -> None:
@@ -170,6 +234,20 @@ def test_the_sweep_clears_what_a_killed_deletion_left(uploaded: Uploaded, film: 
     assert {each.partition("/")[0] for each in left_over() if "/" in each} == {str(kept.pk)}
 
 
+def test_the_sweep_clears_the_work_folder_of_a_video_that_is_done(uploaded: Uploaded, film: Path) -> None:
+    """Its worker was killed between the two."""
+    done, waiting = analyse(uploaded(film)), uploaded(film)
+    before = left_over()
+    work = places.work_of(done.pk)
+    work.mkdir(parents=True)
+    with places.owned(work):
+        removal.sweep()
+        assert work.exists()
+    removal.sweep()
+    assert left_over() == before
+    assert places.work_of(waiting.pk).exists()
+
+
 # --- Who comes first ---
 
 
@@ -247,10 +325,13 @@ def test_a_video_of_which_the_file_is_lost_says_so(uploaded: Uploaded, film: Pat
 def test_without_a_model_a_video_waits_and_says_why(
     uploaded: Uploaded, film: Path, monkeypatch: pytest.MonkeyPatch, figures: films.WhiteFigures
 ) -> None:
-    monkeypatch.setattr(figures, "is_fallback", True, raising=False)
-    video = analyse(uploaded(film))
+    def none(**_options: object) -> None:
+        raise WeightsError("Omil's own model is damaged.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(turn, "get_detector", none)
+        video = analyse(uploaded(film))
     assert (video.state, video.problem) == ("waiting", "no_model")
-    monkeypatch.setattr(figures, "is_fallback", False, raising=False)
     assert analyse(video).problem == ""
 
 

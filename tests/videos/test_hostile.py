@@ -276,6 +276,19 @@ def test_every_kind_that_is_promised_is_taken(
     assert found.is_playable is is_playable
 
 
+def test_a_film_that_players_would_time_otherwise_is_not_played_as_it_is(tmp_path: Path) -> None:
+    late = look.look(films.make(tmp_path / "late.mp4", times=[0.5 + number / 10 for number in range(30)]))
+    sounding = look.look(films.with_beep(films.make(tmp_path / "4.mp4"), tmp_path / "b.mp4", at=2.0, codec="aac"))
+    assert (late.is_playable, sounding.is_playable) == (False, True)
+
+
+def test_a_film_is_as_long_as_its_pictures_whatever_its_sound(tmp_path: Path) -> None:
+    film = films.make(tmp_path / "film.mkv", seconds=2)
+    found = look.look(films.with_beep(film, tmp_path / "loud.mkv", at=2.0))
+    assert found.duration_s == pytest.approx(2, abs=0.2)
+    assert found.fps == pytest.approx(10, abs=0.5)  # This file passes the ticks of its clock off as its rate.
+
+
 def test_the_cover_of_a_song_is_no_film(tmp_path: Path, bob: User) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as container:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.videos import films
+from videos.containers import told_s
 from videos.sampling import SamplingError, samples
 
 
@@ -78,6 +79,33 @@ def test_the_end_of_a_file_that_breaks_off_is_the_end_of_the_video(tmp_path: Pat
         file.truncate(path.stat().st_size // 2)
     found = list(samples(path, 5))
     assert whole // 4 < len(found) < whole
+
+
+def test_a_film_whose_last_picture_stays_is_whole(tmp_path: Path) -> None:
+    film, stays = films.make(tmp_path / "film.mp4", seconds=2), tmp_path / "stays.mp4"
+    with av.open(str(film)) as shown, av.open(str(stays), "w") as made:
+        stream = made.add_stream_from_template(shown.streams.video[0])
+        packets = [packet for packet in shown.demux(shown.streams.video[0]) if packet.size]
+        packets[-1].duration = round(20 / packets[-1].time_base)
+        for packet in packets:
+            packet.stream = stream
+            made.mux(packet)
+        made.close()
+    damages: list[float] = []
+    found = list(samples(stays, 5, on_damage=lambda: damages.append(1)))
+    assert found[-1].at_s > 10
+    assert not damages
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_whose_clock_begins_late_is_whole(tmp_path: Path, suffix: str) -> None:
+    times = [3 + number / 10 for number in range(20)]
+    film = films.make(tmp_path / f"late{suffix}", times=times)
+    damages: list[float] = []
+    assert len(list(samples(film, 10, on_damage=lambda: damages.append(1)))) == pytest.approx(20, abs=1)
+    assert not damages
+    with av.open(str(film)) as container:
+        assert told_s(container.streams.video[0]) == pytest.approx(2, abs=0.2)
 
 
 def test_a_video_longer_than_it_says_is_stopped(tmp_path: Path) -> None:

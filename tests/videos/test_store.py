@@ -51,12 +51,12 @@ def got(answer: Any) -> httpx.Response:
     return httpx.get(answer.headers["Location"], headers={"Range": "bytes=10-19"})
 
 
-async def test_a_film_is_watched_in_ranges_and_downloaded_under_our_name(
+async def test_a_film_is_watched_in_ranges_and_downloaded_under_its_title(
     kept: Kept, done: Video, bob: User, film: Path
 ) -> None:
     client = AsyncClient()
     await client.aforce_login(bob)
-    for what, shown in (("film", ""), ("original", f'attachment; filename="video-{done.pk}.mp4"')):
+    for what, shown in (("film", ""), ("original", 'attachment; filename="walk.mp4"')):
         answer = await client.get(f"/videos/{done.pk}/{what}", headers={"Range": "bytes=10-19"})
         if kept.is_far:
             assert answer.status_code == 302

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.test import Client
@@ -164,9 +166,19 @@ def test_a_size_that_cannot_be_is_refused(tus: Tus, size: object, code: str, sta
 
 def test_more_than_was_announced_is_refused(tus: Tus, film: Path) -> None:
     url = tus.create(100)["Location"]
-    assert tus.patch(url, b"x" * 101).status_code == 413
+    for data, offset in ((b"x" * 101, 0), (b"x" * 10, 95)):
+        answer = tus.patch(url, data, offset)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_much")
+        assert answer.json()["message"] == "More was sent than was announced."
+        assert tus.offset(url) == 0
+
+
+def test_a_piece_that_is_too_big_is_refused(tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_views, "MOST_AT_ONCE", 10)
+    url = tus.create(100)["Location"]
+    answer = tus.patch(url, b"x" * 11)
+    assert (answer.status_code, answer.json()["code"]) == (413, "piece_too_big")
     assert tus.offset(url) == 0
-    assert tus.patch(url, b"x" * 10, 95).status_code == 413
 
 
 def test_another_version_another_type_and_nonsense_are_refused(tus: Tus) -> None:
@@ -250,7 +262,8 @@ def test_a_name_is_text_and_never_a_path(tus: Tus, film: Path, name: str, title:
     page = tus.client.get(f"/videos/{video.pk}/").content.decode()
     assert "<b>.mp4" not in page
     assert "<script>alert" not in page
-    assert "passwd" not in tus.client.get(f"/videos/{video.pk}/original")["Content-Disposition"]
+    named = unquote(tus.client.get(f"/videos/{video.pk}/original")["Content-Disposition"])
+    assert re.fullmatch(r"""attachment; filename(="[\w.-]+\.mp4"|\*=utf-8''[\w.-]+\.mp4)""", named)
 
 
 # --- The disk ---

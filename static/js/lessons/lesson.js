@@ -132,12 +132,9 @@ function end() {
 }
 
 function finish(message) {
-  const judged = message.totals.perfect + message.totals.good + message.totals.miss;
-  const percent = (count) => Math.round((100 * count) / Math.max(judged, 1));
   leave("ended", "ended");
   if (!message.url) return;
-  const { perfect, good, miss } = message.totals;
-  part("result-words").textContent = text("words", { perfect: percent(perfect), good: percent(good), miss: percent(miss) });
+  part("result-words").textContent = text("words", message.percents);
   part("result-link").href = message.url;
   part("result").hidden = false;
 }

@@ -4,7 +4,7 @@ import { Uploads } from "./uploads.js";
 import { showProgress, watch } from "./watch.js";
 
 const upload = document.querySelector("[data-upload]");
-new Uploads(upload);
+if (upload) new Uploads(upload);
 
 watch(document.querySelector("#videos").dataset.socket, ({ event, video }) => {
   const row = document.querySelector(`[data-video="${video.id}"]`);

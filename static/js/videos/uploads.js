@@ -66,6 +66,8 @@ export class Uploads {
         if (name === "drop") this.take(event.dataTransfer.files);
       });
     }
+    this.form.elements.unit?.addEventListener?.("change", () => this.#offerFaces());
+    this.#offerFaces();
     window.addEventListener("beforeunload", (event) => {
       if (this.#running.size) event.preventDefault();
     });
@@ -80,6 +82,16 @@ export class Uploads {
       else this.#waiting.push(this.#upload(file, row, wishes));
     }
     this.#next();
+  }
+
+  /** Only where an admin has switched that on for the unit that is chosen. */
+  #offerFaces() {
+    const { unit, faces } = this.form.elements;
+    const isOn = this.form.dataset.faces.split(" ").includes(unit?.value);
+    faces.disabled = !isOn;
+    faces.checked &&= isOn;
+    const hint = this.form.querySelector("[data-faces-off]");
+    if (hint) hint.hidden = isOn;
   }
 
   #wishes() {
