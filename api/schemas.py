@@ -291,7 +291,9 @@ class AnalysisOut(Schema):
     is_down: bool
     workers: int
     detector: str
-    is_fallback: bool = Field(description="Without weights: people are found by older means.")
+    is_fallback: bool = Field(
+        description="Not by the weights asked for: by Omil's own model or, where `detector` is empty, by none."
+    )
 
 
 class AlarmOut(Schema):

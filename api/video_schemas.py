@@ -83,6 +83,9 @@ class VideoOut(VideoStatusOut):
     per_s: float
     wants_faces: bool
     wants_poses: bool
+    remarks: list[ProblemOut] = Field(
+        description="What the analysis had to leave out, and why no motion lesson can be made of it."
+    )
     created_at: datetime
     started_at: datetime | None
     done_at: datetime | None
@@ -114,6 +117,7 @@ class VideoOut(VideoStatusOut):
             "per_s": video.per_s,
             "wants_faces": video.wants_faces,
             "wants_poses": video.wants_poses,
+            "remarks": [ProblemOut(code=code, text=problems.sentence(code)) for code in video.remarks],
             "created_at": video.created_at,
             "started_at": video.started_at,
             "done_at": video.done_at,

@@ -17,4 +17,4 @@ def docs(request: HttpRequest) -> HttpResponse:
     """All its files are this site's own. With a session its "Try it out" works as the user."""
     wanted = {"url": reverse("api:openapi-json"), "layout": "BaseLayout", "deepLinking": True, "validatorUrl": None}
     context = {"api": api, "swagger_settings": json.dumps(wanted), "add_csrf": request.user.is_authenticated}
-    return render(request, "ninja/swagger.html", context)
+    return render(request, "api/docs.html", context)

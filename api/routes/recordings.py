@@ -17,8 +17,8 @@ from api.files import file_of
 from api.paging import Moment, Order, Slug, TurnQuery
 from api.problems import Problem, Refusal
 from api.schemas import RecordingOut, RecordingPage
-from recordings import audit, footage, keeping, ranges, storage
-from recordings.files import is_beginning
+from recordings import footage, keeping, ranges, storage
+from recordings.files import note_taken
 from recordings.models import AuditEntry, Recording, RecordingQuerySet
 from recordings.ranges import Content
 
@@ -142,8 +142,7 @@ def _film(request: Request, id: UUID) -> Content:
     content = footage.film(clip, as_download=True)
     if content is None:
         raise Http404
-    if is_beginning(request):
-        audit.note(request.auth.user, AuditEntry.Action.DOWNLOADED, clip)
+    note_taken(request, request.auth.user, AuditEntry.Action.DOWNLOADED, clip)
     return content
 
 

@@ -23,6 +23,7 @@ from api.video_schemas import FramesOut, KeyPointsOut, VideoPersonOut, VideoPers
 from profiles import audit, seen
 from profiles.models import Appearance, ProfileLook
 from recordings.ranges import Content
+from videos import audit as video_audit
 from videos import files, keypoint_views, overlay
 from videos.models import Video, VideoVisit
 
@@ -74,7 +75,7 @@ async def get_person_picture(request: Request, id: UUID) -> HttpResponseBase:
 
 def _picture(request: Request, id: UUID) -> Content | HttpResponseBase:
     visits = VideoVisit.objects.filter(video__in=request.auth.videos()).select_related("video")
-    found = files.person_of(request, get_object_or_404(visits, pk=id))
+    found = files.person_of(request, request.auth.user, get_object_or_404(visits, pk=id))
     if found is None:
         raise Http404
     return found
@@ -108,7 +109,9 @@ def get_frames(request: Request, id: UUID, wanted: Query[Stretch]) -> Any:
     until = wanted.since + overlay.LONGEST_S if wanted.until is None else wanted.until
     if not 0 < until - wanted.since <= overlay.LONGEST_S:
         raise fault("query.to", "after `from`, and at most 30 seconds after it")
-    return FramesOut.of(overlay.stretch(_video(request, id), wanted.since, until))
+    video = _video(request, id)
+    video_audit.note_once(request.auth.user, video_audit.Action.VIEWED, video)
+    return FramesOut.of(overlay.stretch(video, wanted.since, until))
 
 
 @router.get(
@@ -121,7 +124,7 @@ def get_frames(request: Request, id: UUID, wanted: Query[Stretch]) -> Any:
 )
 def get_keypoints_table(request: Request, id: UUID) -> HttpResponseBase:
     """A row per person and sample; a sample in which nobody is seen has one row with empty cells."""
-    return keypoint_views.csv_of(_video(request, id))
+    return keypoint_views.csv_of(_video(request, id), request.auth.user)
 
 
 @router.get(
@@ -133,4 +136,4 @@ def get_keypoints_table(request: Request, id: UUID) -> HttpResponseBase:
 )
 def get_keypoints(request: Request, id: UUID) -> HttpResponseBase:
     """All key points of the video."""
-    return keypoint_views.json_of(_video(request, id))
+    return keypoint_views.json_of(_video(request, id), request.auth.user)

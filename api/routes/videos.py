@@ -131,7 +131,7 @@ def get_video_status(request: Request, id: UUID) -> Any:
 )
 def delete_video(request: Request, id: UUID) -> Any:
     """Deletes a video with all that came from it, however far it is: an upload is given up, an analysis ends."""
-    if not removal.remove(_managed(request, id)):
+    if not removal.remove(_managed(request, id), request.auth.user):
         raise Http404
     return Status(204, None)
 
@@ -146,9 +146,9 @@ def delete_video(request: Request, id: UUID) -> Any:
 def cancel_video(request: Request, id: UUID) -> Any:
     """Gives up an upload or an analysis that goes on; nothing of the video is left. One that is over is not touched."""
     video = _managed(request, id)
-    if not (video.is_under_way or video.state == Video.State.UPLOADING):
+    if not video.may_be_cancelled:
         raise Refusal(409, "Its analysis is over. DELETE removes it.")
-    if not removal.remove(video):
+    if not removal.remove(video, request.auth.user):
         raise Http404
     return Status(204, None)
 
@@ -196,7 +196,7 @@ FINDERS = {"original": files.original_of, "film": files.film_of, "poster": files
 
 
 def _find(request: Request, id: UUID, what: str) -> Content | HttpResponseBase:
-    found = FINDERS[what](request, get_object_or_404(request.auth.videos().complete(), pk=id))
+    found = FINDERS[what](request, request.auth.user, get_object_or_404(request.auth.videos().complete(), pk=id))
     if found is None:
         raise Http404
     return found

@@ -152,6 +152,7 @@ def test_the_page_of_the_api_needs_nobody_elses_files(client: Client) -> None:
     assert b"https://" not in page.content
     assert b"http://" not in page.content
     assert b"ninja/swagger-ui-bundle" in page.content
+    assert b'name="viewport"' in page.content  # It is laid out for the width of a phone.
     document = client.get("/api/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert {"/api/cameras", "/api/visits", "/api/recordings", "/api/state"} <= set(document["paths"])

@@ -35,7 +35,7 @@ def make_profiles(unit: Unit, count: int, videos: int) -> list[Profile]:
         Profile(unit=unit, surname=f"Kim {number}", seen_at=now - timedelta(seconds=number)) for number in range(count)
     )
     Appearance.objects.bulk_create(
-        Appearance(id=UUID(int=1 + number * videos + at), unit=unit, profile=profile, video=film, quality=at, crop="x")
+        Appearance(id=UUID(int=1 + number * videos + at), unit=unit, profile=profile, video=film, quality=-at, crop="x")
         for number, profile in enumerate(found)
         for at, film in enumerate(films)
     )
@@ -65,7 +65,11 @@ def test_profiles_are_searched(bob: User, unit_x: Unit, unit_y: Unit, query: dic
     assert _looks() == [("listed", None)]
 
 
-def test_a_hundred_profiles_with_five_videos_each_take_as_many_queries_as_one(bob: User, unit_x: Unit) -> None:
+@pytest.mark.parametrize("often", [people.OFTEN, 5], ids=["seldom seen", "often seen"])
+def test_a_hundred_profiles_with_five_videos_each_take_as_many_queries_as_one(
+    bob: User, unit_x: Unit, monkeypatch: pytest.MonkeyPatch, often: int
+) -> None:
+    monkeypatch.setattr(people, "OFTEN", often)
     make_profiles(unit_x, count=100, videos=6)
     client, counts = program(bob, "read"), []
     client.get("/api/profiles")  # Notes that the token was used.
@@ -74,13 +78,37 @@ def test_a_hundred_profiles_with_five_videos_each_take_as_many_queries_as_one(bo
             answer = client.get("/api/profiles", {"expand": "appearances", "limit": limit})
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 7
+    seen = list(Appearance.objects.order_by("-last_at", "-pk"))
     page = ProfilePage.model_validate(answer.json())
     assert [profile.surname for profile in page.items] == [f"Kim {number}" for number in range(100)]
     for profile in page.items:
         assert profile.appearance_count == 6
         assert profile.appearances
         assert len({each.video.id for each in profile.appearances if each.video}) == people.NEWEST
-        assert {each.profile for each in profile.appearances} == {profile.id}
+        its = [each for each in seen if each.profile_id == profile.id]
+        assert [each.id for each in profile.appearances] == [each.pk for each in its[: people.NEWEST]]
+        assert profile.face == f"/api/appearances/{min(its, key=lambda each: (-each.quality, each.pk)).pk}/face.jpg"
+
+
+@pytest.mark.parametrize("who", ["bob", "root"])
+def test_the_newest_profiles_are_read_off_an_index(who: str, request: pytest.FixtureRequest) -> None:
+    """However many there are. SQLite says how it goes about it; PostgreSQL decides by what it finds."""
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite's plan is read")
+    visible = Profile.objects.visible_to(request.getfixturevalue(who)).select_related("unit")
+    assert "TEMP B-TREE" not in visible.order_by("-seen_at", "-pk")[:101].explain()
+
+
+@pytest.mark.parametrize("microsecond", [0, 120, 999_999])
+def test_the_database_writes_ids_and_times_as_json_has_them(bob: User, unit_x: Unit, microsecond: int) -> None:
+    (profile,) = make_profiles(unit_x, count=1, videos=1)
+    first, last = datetime(2026, 3, 4, 5, 6, 7, microsecond, UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    Appearance.objects.update(first_at=first, last_at=last)
+    row = program(bob, "read").get(f"/api/profiles/{profile.pk}/appearances").json()["items"][0]
+    seen = Appearance.objects.get()
+    assert [row["id"], row["profile"], row["video"]["id"]] == [str(seen.pk), str(profile.pk), str(seen.video_id)]
+    assert [datetime.fromisoformat(row[name]) for name in ("first_at", "last_at")] == [first, last]
+    assert row["first_at"].endswith("Z")
 
 
 def test_one_profile_with_where_it_was_seen(bob: User, unit_x: Unit, camera_x: Camera) -> None:

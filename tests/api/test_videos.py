@@ -17,7 +17,7 @@ from cameras.models import Camera
 from tests.api.conftest import FILM, make_film, program
 from tests.videos import films
 from videos import places
-from videos.models import Video
+from videos.models import Video, VideoLook
 
 pytestmark = pytest.mark.django_db
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -162,10 +162,14 @@ def test_videos_are_filtered(bob: User, unit_x: Unit, unit_y: Unit) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_video_that_is_done_is_deleted_but_not_cancelled(bob: User, unit_x: Unit, empty_valkey: str) -> None:
-    client, place = program(bob), f"/api/videos/{make_film(unit_x).pk}"
+def test_a_video_that_is_done_is_deleted_but_not_cancelled(
+    alice: User, bob: User, unit_x: Unit, empty_valkey: str
+) -> None:
+    client, place = program(alice), f"/api/videos/{make_film(unit_x).pk}"
+    assert program(bob).delete(place).status_code == 403, "somebody else has uploaded it"
     assert client.post(f"{place}/cancel").status_code == 409
     assert client.delete(place).status_code == 204
     assert client.get(place).status_code == 404
+    assert list(VideoLook.objects.values_list("user_name", "action")) == [("alice", "deleted")]
     assert not Video.objects.exists()
     assert not list(Path(settings.VIDEOS_DIR).iterdir())

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with notify.alone():
             connections.keep()
-            heap.settle()
+            heap.tidy()
             self.stdout.write("notify ready")
             asyncio.run(_run())
 
