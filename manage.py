@@ -7,6 +7,7 @@ import os
 import sys
 
 if __name__ == "__main__":
+    os.umask(0o077)  # Footage, faces, sessions: what Omil writes is no other user's of this machine.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omil.settings")
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured

@@ -101,6 +101,10 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
     return value
 
 
+def optional_integer(name: str, *, least: int, most: int) -> int | None:
+    return integer(name, least, least=least, most=most) if text(name) else None
+
+
 def seconds(name: str, default: float, *, least: float = 0.0, most: float = 86_400.0) -> float:
     return number(name, default, least=least, most=most)
 

@@ -103,6 +103,8 @@ def notifier() -> Part:
 def model() -> Part:
     status = weights.status()
     figures = {"name": status.name, "fallback": status.is_fallback, "reason": status.reason, "advice": status.advice}
+    if status.is_fallback and not status.name:
+        return Part("down", figures)
     return Part("degraded" if status.is_fallback or not status.name else "ok", figures)
 
 

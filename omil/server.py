@@ -11,6 +11,7 @@ from typing import Any
 
 # Daphne first: it installs the event loop that everything of Twisted then runs on.
 from daphne import server as daphne_server  # isort: skip
+from autobahn.exception import Disconnected
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
@@ -121,7 +122,10 @@ class PatientServer(daphne_server.Server):  # type: ignore[misc]
     film in memory for whoever reads it slowly."""
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        await super().handle_reply(protocol, message)
+        try:
+            await super().handle_reply(protocol, message)
+        except Disconnected:  # The client has just gone, as the application hears next.
+            return
         if message.get("more_body") and isinstance(protocol, BoundedRequest):
             try:
                 async with asyncio.timeout(STALLED_S if protocol.is_live else None):

@@ -31,6 +31,7 @@ DATA_DIR = env.folder("OMIL_DATA_DIR", BASE_DIR / "var")
 SPOOL_DIR = DATA_DIR / "spool"  # Ring, log and checkpoint of every camera; local to this node.
 TRACKS_DIR = DATA_DIR / "tracks"  # The track log.
 MODELS_DIR = DATA_DIR / "models"  # Weights and what was exported from them.
+OWN_MODEL_DIR = BASE_DIR / "models" / "omil-person"
 RUN_DIR = DATA_DIR / "run"  # Heartbeats, sockets and generated configuration.
 SECRETS_DIR = DATA_DIR / "secrets"
 PROFILES_DIR = DATA_DIR / "profiles"  # Pictures of faces.
@@ -39,6 +40,7 @@ VIDEOS_DIR = DATA_DIR / "videos-store"  # Videos and what was found in them.
 STORE = store.parsed(env.text("OMIL_STORE"), env.text("OMIL_STORE_KEY"), env.text("OMIL_STORE_SECRET"))
 VIDEOS_WORK_DIR = DATA_DIR / "videos-work"  # Uploads that are not complete, analyses that are not done; local.
 MEDIA_ROOT = DATA_DIR / "media"  # Never served as a static folder: every file goes through a view.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 # Clips and weights of tests and `make bench`; the product itself reads nothing there.
 TEST_DATA_DIR = Path(env.text("OMIL_TEST_DATA") or BASE_DIR.parent / "shared" / "data").expanduser().absolute()
 
@@ -309,9 +311,10 @@ GATE_THREADS = env.integer("OMIL_GATE_THREADS", min(4, os.cpu_count() or 1), lea
 
 # --- Analysis ------------------------------------------------------------------------------------------------------
 
-OMIL_MODEL = env.text("OMIL_MODEL", "yolo26n.pt")  # A path, or an Ultralytics name looked up in MODELS_DIR.
+# A path, an Ultralytics name looked up in MODELS_DIR, or omil-person.
+OMIL_MODEL = env.text("OMIL_MODEL", "yolo26n.pt")
 DEVICE = env.choice("OMIL_DEVICE", "auto", {"auto", "cpu", "cuda"})
-IMAGE_SIZE = env.integer("OMIL_IMAGE_SIZE", 640, least=160, most=1_920)
+IMAGE_SIZE = env.optional_integer("OMIL_IMAGE_SIZE", least=160, most=1_920)  # None: what the model is made for.
 CONFIDENCE = env.number("OMIL_CONFIDENCE", 0.25, least=0.01, most=0.99)  # A camera may set its own.
 ANALYSIS_WORKERS = env.integer("OMIL_ANALYSIS_WORKERS", max(1, (os.cpu_count() or 1) // 4), least=1, most=64)
 # Threads of one worker's inference; together the workers use the machine once.

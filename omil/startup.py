@@ -88,9 +88,21 @@ def refused_by_store() -> str:
     }.get(files.problem(), "")
 
 
+def keep_private() -> None:
+    """Closes to the machine's other users what an earlier version left open; what is new is closed by manage.py."""
+    folders = [settings.SPOOL_DIR, settings.TRACKS_DIR, settings.RUN_DIR, settings.SECRETS_DIR, settings.MEDIA_ROOT]
+    folders += [settings.PROFILES_DIR, settings.VIDEOS_DIR, settings.VIDEOS_WORK_DIR, settings.EXPORTS_DIR]
+    folders += [settings.DATA_DIR / "recordings"]
+    for path in map(Path, [*folders, *settings.DATA_DIR.glob("omil.sqlite3*")]):
+        with suppress(OSError):  # It is not there, or lies on a disk that knows no users.
+            if not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 def prepare() -> list[str]:
     """Brings certificate, files, database, admin and models up to date; returns what to say of it when all serves."""
     said = env.misspelt()
+    keep_private()
     if settings.HTTPS:
         try:
             said += authority.current().notes
@@ -154,6 +166,7 @@ def compile_catalogues() -> None:
         if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
             fresh = compiled.with_suffix(f".{os.getpid()}")
             subprocess.run(["msgfmt", "--output-file", fresh, source], check=True)  # noqa: S603, S607
+            fresh.chmod(0o644)  # It lies with the code, which is everybody's.
             fresh.replace(compiled)
 
 
@@ -189,7 +202,8 @@ def announcement(said: list[str]) -> list[str]:
     """The lines that end the start: addresses, log-in, detector and, with an authority of our own, how to trust it."""
     lines = [f"Omil {settings.VERSION} serves {'  '.join(f'{url}/' for url in settings.SITE_URLS)}", *said]
     detector = weights.status()
-    lines += [f"Detector: {detector.name or 'still loading; /healthz tells'}"]
+    missing = "none can serve" if detector.is_fallback else "still loading; /healthz tells"
+    lines += [f"Detector: {detector.name or missing}"]
     lines += [line for line in (detector.reason, detector.advice) if line]
     if settings.HTTPS and settings.TLS_CERTIFICATE is None:
         served = authority.current()

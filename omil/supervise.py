@@ -128,7 +128,7 @@ class Supervisor:
         """Starts everything in order, prints what announce says once all are ready, returns when all have stopped."""
         loop = asyncio.get_running_loop()
         for number in STOPPING:
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         for program in self.programs:
             if self.stopping.is_set():
                 break
@@ -138,7 +138,13 @@ class Supervisor:
             for line in announce():
                 self.printer.say(line)
         await asyncio.gather(*self.keepers.values())
+        self.printer.say("Stopped.")
         self.printer.close()
+
+    def _stop(self) -> None:
+        if not self.stopping.is_set():
+            self.printer.say("Stopping: what is under way is brought to its end.")
+        self.stopping.set()
 
     async def until_ready(self, program: Program, timeout_s: float = 20) -> None:
         deadline = time.monotonic() + timeout_s

@@ -52,6 +52,7 @@ REFUSED: list[tuple[Callable[[], object], str, str]] = [
     (lambda: env.integer(NAME, 1, least=0, most=9), "two", "must be a whole number, not 'two'"),
     (lambda: env.integer(NAME, 1, least=0, most=9), "1.5", "must be a whole number, not '1.5'"),
     (lambda: env.integer(NAME, 1, least=0, most=9), "10", "must be from 0 to 9, not 10"),
+    (lambda: env.optional_integer(NAME, least=0, most=9), "10", "must be from 0 to 9, not 10"),
     (lambda: env.number(NAME, 1, least=0, most=9), "-0.1", "must be from 0 to 9, not -0.1"),
     (lambda: env.number(NAME, 1, least=0, most=9), "nan", "must be from 0 to 9, not nan"),
     (lambda: env.number(NAME, 1, least=0, most=9), "inf", "must be from 0 to 9, not inf"),
@@ -72,6 +73,12 @@ def test_a_bad_value_names_its_variable(
     given(value)
     with pytest.raises(ImproperlyConfigured, match=f"{NAME}.*{message}"):
         read()
+
+
+@pytest.mark.parametrize(("value", "read"), [(None, None), (" ", None), ("0", 0), ("7", 7)])
+def test_an_integer_may_be_left_out(given: Callable[[str | None], None], value: str | None, read: int | None) -> None:
+    given(value)
+    assert env.optional_integer(NAME, least=0, most=9) == read
 
 
 def test_an_integer_and_a_number_are_read(given: Callable[[str | None], None]) -> None:

@@ -130,11 +130,20 @@ def test_missing_workers_are_said(
 
 
 def test_the_fallback_detector_is_degraded_and_says_how_to_add_weights(client: Client, well: None, root: User) -> None:
-    weights.announce(name="moving regions", is_fallback=True, reason="There is no model file.")
+    weights.announce(name="omil-person · OpenVINO · int8", is_fallback=True, reason="There is no model file.")
     client.force_login(root)
     status, body = told(client)
     assert (status, body["status"]) == (200, "degraded")
+    assert body["parts"]["model"]["name"] == "omil-person · OpenVINO · int8"
     assert "prepare_models" in body["parts"]["model"]["advice"]
+
+
+def test_without_any_detector_it_is_down_and_says_why(client: Client, well: None, root: User) -> None:
+    weights.announce(name="", is_fallback=True, reason="Omil's own model is damaged.")
+    client.force_login(root)
+    status, body = told(client)
+    assert (status, body["status"]) == (503, "down")
+    assert body["parts"]["model"]["reason"] == "Omil's own model is damaged."
 
 
 def test_a_full_disk_is_down(well: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from omil import authority
 
 pytestmark = pytest.mark.timeout(60)
 
-# Answers every message with its size, notes the code that each socket closed with, and streams on /stream.
+# Answers every message with its size, says something more to a socket that has closed, as if it had not heard, notes
+# the code that it closed with, and streams on /stream.
 APPLICATION = """
 import asyncio, os, pathlib, sys
 import django
@@ -37,6 +38,7 @@ async def application(scope, receive, send):
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": str(len(message.get("bytes") or message.get("text")))})
+        await send({"type": "websocket.send", "text": "too late"})
         pathlib.Path(sys.argv[2]).open("a").write(f"{message['code']}\\n")
     else:
         size = 0

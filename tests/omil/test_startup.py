@@ -120,11 +120,18 @@ def test_the_announcement_says_where_who_and_with_what(settings: Settings) -> No
 
 
 def test_on_the_fallback_it_says_how_to_add_weights() -> None:
-    weights.announce(name="moving regions", is_fallback=True, reason="There is no model file.")
+    weights.announce(name="omil-person · OpenVINO", is_fallback=True, reason="There is no model file.")
     told = "\n".join(startup.announcement([]))
-    assert "moving regions" in told
+    assert "Detector: omil-person · OpenVINO\n" in told
     assert "There is no model file." in told
     assert "prepare_models" in told
+
+
+def test_it_tells_no_detector_from_one_that_is_still_loading() -> None:
+    assert "Detector: still loading" in "\n".join(startup.announcement([]))
+    weights.announce(name="", is_fallback=True, reason="Omil's own model is damaged.")
+    told = "\n".join(startup.announcement([]))
+    assert "Detector: none can serve\nOmil's own model is damaged." in told
 
 
 def test_over_https_it_says_how_devices_come_to_trust_it(settings: Settings, tmp_path: Path) -> None:
@@ -134,6 +141,26 @@ def test_over_https_it_says_how_devices_come_to_trust_it(settings: Settings, tmp
     told = "\n".join(startup.announcement([]))
     assert "http://gate.local:8001/" in told
     assert authority.fingerprint(authority.current().root()) in told
+
+
+def test_what_an_earlier_version_left_open_is_closed(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.SPOOL_DIR, settings.MEDIA_ROOT = tmp_path / "spool", tmp_path / "media"
+    for path in (settings.SPOOL_DIR, settings.MEDIA_ROOT, tmp_path / "recordings", tmp_path / "models"):
+        path.mkdir()
+        path.chmod(0o755)
+    for name in ("omil.sqlite3", "omil.sqlite3-wal"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    startup.keep_private()
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "spool": 0o700,
+        "media": 0o700,
+        "recordings": 0o700,
+        "models": 0o755,
+        "omil.sqlite3": 0o600,
+        "omil.sqlite3-wal": 0o600,
+    }
 
 
 def test_models_are_prepared_once_for_each_checkpoint(

@@ -148,8 +148,9 @@ async def test_it_announces_once_all_are_ready() -> None:
     supervisor = Supervisor([program("web", SLEEPER, lambda: next(answers))], out)
     task = asyncio.create_task(supervisor.run(lambda: [f"ready: {next(answers, 'asked until then')}"]))
     await until(lambda: "ready: asked until then" in out.getvalue())
-    supervisor.stopping.set()
+    os.kill(os.getpid(), signal.SIGTERM)
     await task
+    assert out.getvalue().splitlines()[1:] == ["Stopping: what is under way is brought to its end.", "Stopped."]
 
 
 async def test_lines_carry_their_process_and_long_ones_come_in_pieces(run: Callable[..., Running]) -> None:
@@ -157,7 +158,8 @@ async def test_lines_carry_their_process_and_long_ones_come_in_pieces(run: Calla
     running = run(program("web", code), program("analysis", SLEEPER))
     await until(lambda: "end" in running.out.getvalue() or running.out.getvalue().count("x") == 200_000)
     await running.stop()
-    lines = running.out.getvalue().splitlines()
+    *lines, last = running.out.getvalue().splitlines()
+    assert last == "Stopped."
     assert lines[:2] == ["web      | a", "web      | b"]
     assert all(line.startswith(("web      | ", "analysis | ")) for line in lines)
     assert running.out.getvalue().count("x") == 200_000

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from cameras import images
+from detections import weights
 from detections.detector import get_detector
 from omil.bench import clips
 
@@ -17,7 +18,7 @@ class Measured:
         self.shots = clips.load(pictures)
         self.detector = get_detector()
         self.run(first=0, frames=10)
-        self.about = {"detector": self.detector.name, "is_fallback": self.detector.is_fallback}
+        self.about = {"detector": self.detector.name, "is_fallback": weights.status().is_fallback}
 
     def run(self, *, first: int, frames: int) -> dict[str, Any]:
         people = 0

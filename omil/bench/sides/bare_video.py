@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from detections import weights
 from detections.detector import get_detector
 from detections.pose import get_pose_finder
 from omil.bench.side import BenchError
@@ -27,7 +28,7 @@ class Measured:
         if finder is None:
             raise BenchError("The pose model does not run.")
         self.detector, self.poses, self.faces = get_detector(), finder, engine.get()
-        if self.detector.is_fallback:
+        if weights.status().is_fallback:
             raise BenchError(f"The model does not run: the detector is {self.detector.name}.")
         self.films = [Path(film) for film in films]
         self.clear = [self._clear(path) for path in self.films]

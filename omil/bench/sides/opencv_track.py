@@ -38,7 +38,7 @@ class Measured:
                     frame_bgr,
                     persist=True,
                     tracker="bytetrack.yaml",
-                    imgsz=settings.IMAGE_SIZE,
+                    imgsz=settings.IMAGE_SIZE or weights.USUAL_SIZE,
                     device=device,
                     verbose=False,
                 )

@@ -80,7 +80,9 @@ class Measured:
     def _take(self, picture: Picture) -> None:
         """As feed.py does."""
         self.seq += 1
-        frame = Frame(self.camera.pk, STREAM, self.seq, picture.captured_at, self.now, picture.jpeg)
+        frame = Frame(
+            self.camera.pk, STREAM, self.seq, picture.captured_at, self.now, picture.jpeg, is_sound=picture.is_made
+        )
         answer = self.intake.receive(frame)
         if answer.verdict not in ("no_motion", "no_person"):
             self.moved_at = self.now

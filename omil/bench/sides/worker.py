@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -36,6 +37,7 @@ class Measured:
         detector = get_detector()
         connections.keep()
         heap.settle()
+        heap.give_back()
         worker().heartbeat.start()
         self.about = {"camera": self.camera.pk, "detector": detector.name}
 
@@ -43,6 +45,7 @@ class Measured:
         if fill:
             for number in range(first, first + frames):
                 self._put(number)
+            os.sync()  # The disk is not to be busy with these pictures while they are analysed.
             return {"frames": frames}
         before_n = self.spool.last_n() - frames
         began, cpu_began = time.perf_counter(), time.process_time()
