@@ -1,4 +1,4 @@
-// What every page does: tells the server the viewer's time zone, switches theme and language, closes open menus.
+// What every page does: tells the server the viewer's time zone, shows the place in the bar, switches the theme, closes open menus.
 
 function rememberZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -27,7 +27,14 @@ function closeMenus(event) {
   }
 }
 
+/** On a phone that is too narrow for all places. */
+function showPlace() {
+  const current = document.querySelector(".places [aria-current]")?.parentElement;
+  if (current) current.parentElement.scrollLeft = current.offsetLeft - (current.parentElement.clientWidth - current.offsetWidth) / 2;
+}
+
 rememberZone();
+showPlace();
 document.querySelector("[data-theme-switch]")?.addEventListener("click", switchTheme);
 document.addEventListener("click", closeMenus);
 document.addEventListener("keydown", closeMenus);

@@ -176,7 +176,7 @@ export class Tile {
         this.#chips.delete(id);
       }
     }
-    this.parts.count.hidden = !isCrowd;
+    this.parts.count.hidden = !isCrowd || !this.people; // All may be out of sight.
     this.#write(this.parts.count, countText("people", this.people));
     if (isCrowd) return;
     for (const [id, visit] of this.#visits) {
