@@ -19,7 +19,6 @@ class FakeDetector:
 
     boxes_of: Callable[[int], list[Box]]
     name: str = "fake"
-    is_fallback: bool = False
     seen: list[tuple[int, int]] = field(default_factory=list)  # Camera and number, in the order of detection.
     fails_on: set[int] = field(default_factory=set)
     before: Callable[[int], None] = lambda number: None

@@ -27,8 +27,9 @@ from profiles.models import Appearance, Confirmation, Face, FaceRules, Negative,
 from recordings import audit, evidence
 from recordings.models import AuditEntry, Export, Recording, RecordingRules, Seal
 from tests.profiles import people
+from videos import audit as video_audit
 from videos.lesson_models import Lesson, LessonRun
-from videos.models import Video, VideoVisit, visit_id
+from videos.models import Video, VideoLook, VideoVisit, visit_id
 from videos.places import PICTURES, POSTER, upload_of
 from videos.storages import store
 
@@ -190,7 +191,9 @@ def _filmed(unit: Unit, user: User) -> dict[str, models.Model]:
     upload_of(upload.pk).touch()
     lesson = Lesson.objects.create(video=video, title="Drill of the quay", made_by=user)
     run = LessonRun.objects.create(lesson=lesson, user=user, state=LessonRun.State.ENDED, perfect=1)
-    return {"video": video, "videovisit": person, "upload": upload, "lesson": lesson, "lessonrun": run}
+    video_audit.note(user, VideoLook.Action.VIEWED, video)
+    rows = {"video": video, "videovisit": person, "upload": upload, "lesson": lesson, "lessonrun": run}
+    return {**rows, "videolook": VideoLook.objects.get()}
 
 
 def _told(visit: Visit, user: User) -> dict[str, models.Model]:
@@ -225,7 +228,7 @@ def fingerprint() -> dict[str, list[dict[str, object]]]:
     kinds: list[type[models.Model]] = [Unit, User, Membership, Camera, Device, Visit, CoverageMinute]
     kinds += [Recording, RecordingRules, Export, Seal]  # Looking at a clip may leave an AuditEntry.
     kinds += [Profile, Appearance, Face, Negative, Confirmation, FaceRules, UnitFaces]  # Looking leaves a ProfileLook.
-    kinds += [Webhook, Event, Delivery, Video, VideoVisit, Lesson, LessonRun]
+    kinds += [Webhook, Event, Delivery, Video, VideoVisit, Lesson, LessonRun]  # Looking leaves a VideoLook.
     kinds += [Token, Enrolment, AccessAttempt, AccessLog, AccessFailureLog]
     passing = {"last_login", "last_seen_at", "last_used_at", "logout_time"}
     return {

@@ -301,6 +301,11 @@ def test_frames_are_stepped_one_by_one_with_the_boxes_of_each(page: Page, web: W
 def test_a_link_leads_to_its_moment_and_a_visit_is_jumped_to(page: Page, web: Web, told: dict[str, Any]) -> None:
     page.goto(f"{web.url}/recordings/{told['clips'][1]}/?t=4.3")
     page.wait_for_function("() => Math.abs(document.querySelector('video').currentTime - 4.3) < 0.05")
+    for _ in range(4):  # A film that already plays when its size is known goes on from there, too.
+        page.goto(f"{web.url}/recordings/{told['clips'][1]}/?t=4.3&play=1")
+        page.wait_for_function("() => document.querySelector('video').currentTime > 0.4")
+        assert page.evaluate("document.querySelector('video').currentTime") >= 4.3
+    page.evaluate("document.querySelector('video').pause()")
     page.keyboard.press("Home")
     page.wait_for_function("() => document.querySelector('video').currentTime === 0")
     page.wait_for_selector("[data-recording][data-frame-count='17']")

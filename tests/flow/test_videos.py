@@ -131,7 +131,8 @@ def test_a_killed_media_worker_costs_nothing(
         assert operator.file(video, "tracks.jsonl") == operator.file(pets, "tracks.jsonl")
         pictures = len(list((product.folder / "videos-store" / video / "visits").iterdir()))
         assert pictures == len(list((product.folder / "videos-store" / pets / "visits").iterdir()))
-        assert not (product.folder / "videos-work" / video).exists()
+        work = product.folder / "videos-work" / video
+        product.wait_until(lambda work=work: not work.exists(), PATIENCE_S)  # Killed at the very end, it is swept up.
         operator.delete(video)
         assert operator.left(video) == []
 
