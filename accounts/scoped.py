@@ -72,6 +72,22 @@ class ScopedAdmin(_OwnChoices, admin.ModelAdmin):
         return queryset.filter(pk=obj.pk).exists()
 
 
+class LookOnly(ScopedAdmin):
+    """What is written by the product and by nobody else."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in self.model._meta.fields]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class ScopedInline(_OwnChoices, InlineModelAdmin):
     """Rows on their parent's page: whoever may change the parent may change them."""
 

@@ -22,14 +22,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from accounts.scoped import ScopedAdmin
+from accounts.scoped import LookOnly, ScopedAdmin
 from api import messages as told
 from api import signing
 from api.forms import WebhookForm
 from api.models import Delivery, Webhook
 from api.post import Letter, post, written
 from cameras.models import Camera
-from recordings.admin import LookOnly
 
 
 @admin.register(Webhook)

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import UnitAdmin
 from accounts.models import Unit
-from accounts.scoped import ManagedUnitFilter, ScopedInline
+from accounts.scoped import LookOnly, ManagedUnitFilter, ScopedInline
 from cameras.models import Camera
 from profiles.models import FaceRules, ProfileLook, UnitFaces
-from recordings.admin import LookOnly, RecordedCameraAdmin
+from recordings.admin import RecordedCameraAdmin
 
 
 class FaceRulesInline(ScopedInline, admin.StackedInline):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.looks import UnitLook, UnitLookQuerySet
 from accounts.models import Unit, Viewer, may_log_in
 from cameras.models import Camera
 from detections.models import Visit
@@ -277,19 +277,8 @@ class LiveLook(models.Model):
         return f"{self.visit_id}: {self.outcome}"
 
 
-class ProfileLookQuerySet(models.QuerySet["ProfileLook"]):
-    def visible_to(self, user: Viewer) -> ProfileLookQuerySet:
-        return self.manageable_by(user)
-
-    def manageable_by(self, user: Viewer) -> ProfileLookQuerySet:
-        """Those of a unit that is no more are a superuser's."""
-        if may_log_in(user) and user.is_superuser:
-            return self.all()
-        return self.filter(unit__in=Unit.objects.manageable_by(user))
-
-
-class ProfileLook(models.Model):
-    """Who looked at a profile or changed it, and when; only ever added to. It names no person, and outlives them."""
+class ProfileLook(UnitLook):
+    """Who looked at a profile or changed it. It names no person."""
 
     class Action(models.TextChoices):
         VIEWED = "viewed", _("viewed")
@@ -303,26 +292,17 @@ class ProfileLook(models.Model):
         CONFIRMED = "confirmed", _("confirmed")
         ERASED = "erased", _("erased")
 
-    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("user")
-    )
+    # Empty where the product itself did it.
     user_name = models.CharField(_("user name"), max_length=150, editable=False, blank=True)
     action = models.CharField(_("action"), max_length=10, choices=Action, editable=False)
     profile_id = models.UUIDField(_("profile"), null=True, editable=False)
-    unit = models.ForeignKey(Unit, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("unit"))
-    detail = models.CharField(_("detail"), max_length=200, blank=True, default="", editable=False)
 
-    objects: ClassVar[ProfileLookQuerySet] = ProfileLookQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[UnitLookQuerySet[ProfileLook]] = UnitLookQuerySet.as_manager()  # type: ignore[assignment]
 
-    class Meta:
+    class Meta(UnitLook.Meta):
         verbose_name = _("look at a profile")
         verbose_name_plural = _("looks at profiles")
-        ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["-at"], name="profile_look_at"),
             models.Index(fields=["profile_id", "-at"], name="profile_look_profile"),
         ]
-
-    def __str__(self) -> str:
-        return f"{timezone.localtime(self.at):%Y-%m-%d %H:%M:%S} {self.user_name} {self.action}"

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, Viewer
-from accounts.scoped import ManagedUnitFilter, ScopedAdmin, ScopedInline
+from accounts.scoped import LookOnly, ManagedUnitFilter, ScopedAdmin, ScopedInline
 from cameras.admin import CameraAdmin
 from cameras.models import Camera
 from detections.templatetags.durations import duration
@@ -52,22 +52,6 @@ class CameraUnitFilter(ManagedUnitFilter):
     """By the unit of the camera."""
 
     path = "camera__unit"
-
-
-class LookOnly(ScopedAdmin):
-    """What is written by the product and by nobody else."""
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [field.name for field in self.model._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Recording)

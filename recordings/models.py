@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.looks import Look
 from cameras.models import Camera
 
 if TYPE_CHECKING:
@@ -175,8 +176,8 @@ class Seal(models.Model):
         return f"{self.camera_key} #{self.number}"
 
 
-class AuditEntry(models.Model):
-    """Who did what with a clip, and when; only ever added to."""
+class AuditEntry(Look):
+    """Who did what with a clip."""
 
     class Action(models.TextChoices):
         VIEWED = "viewed", _("viewed")
@@ -186,27 +187,17 @@ class AuditEntry(models.Model):
         RELEASED = "released", _("no longer kept")
         DELETED = "deleted", _("deleted")
 
-    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("user")
-    )
-    user_name = models.CharField(_("user name"), max_length=150, editable=False)
     action = models.CharField(_("action"), max_length=12, choices=Action, editable=False)
     recording_id = models.UUIDField(_("recording"), null=True, editable=False)
     camera = models.ForeignKey(
         Camera, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("camera")
     )
     camera_name = models.CharField(_("camera name"), max_length=80, editable=False)
-    detail = models.CharField(_("detail"), max_length=200, blank=True, default="", editable=False)
 
-    class Meta:
+    class Meta(Look.Meta):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit log")
-        ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["-at"], name="audit_at")]
-
-    def __str__(self) -> str:
-        return f"{timezone.localtime(self.at):%Y-%m-%d %H:%M:%S} {self.user_name} {self.action}"
 
 
 class Export(models.Model):

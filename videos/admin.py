@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from accounts.scoped import ManagedUnitFilter
-from recordings.admin import LookOnly
+from accounts.scoped import LookOnly, ManagedUnitFilter
 from videos.models import VideoLook
 
 

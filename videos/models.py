@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.looks import UnitLook, UnitLookQuerySet
 from accounts.models import Unit, Viewer, may_log_in
 
 LEAST_PER_S, MOST_PER_S = 1.0, 30.0  # Slower, a tracker cannot tell that somebody is still the same person.
@@ -146,49 +147,30 @@ def visit_id(video_id: uuid.UUID, first_track: int) -> uuid.UUID:
     return uuid.uuid5(video_id, f"visit {first_track}")
 
 
-class VideoLookQuerySet(models.QuerySet["VideoLook"]):
-    def visible_to(self, user: Viewer) -> VideoLookQuerySet:
-        return self.manageable_by(user)
-
-    def manageable_by(self, user: Viewer) -> VideoLookQuerySet:
-        """Those of a unit that is no more are a superuser's."""
-        if may_log_in(user) and user.is_superuser:
-            return self.all()
-        return self.filter(unit__in=Unit.objects.manageable_by(user))
-
-
-class VideoLook(models.Model):
-    """Who looked at a video, took something of it or deleted it, and when; only ever added to."""
+class VideoLook(UnitLook):
+    """Who looked at a video, took something of it or deleted it."""
 
     class Action(models.TextChoices):
         VIEWED = "viewed", _("viewed")
         DOWNLOADED = "downloaded", _("downloaded")
         DELETED = "deleted", _("deleted")
 
-    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("user")
-    )
-    user_name = models.CharField(_("user name"), max_length=150, editable=False)
     action = models.CharField(_("action"), max_length=10, choices=Action, editable=False)
     video_id = models.UUIDField(_("video"), editable=False)
     title = models.CharField(_("title"), max_length=200, editable=False)
-    unit = models.ForeignKey(Unit, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("unit"))
-    detail = models.CharField(_("detail"), max_length=200, blank=True, default="", editable=False)
 
-    objects: ClassVar[VideoLookQuerySet] = VideoLookQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[UnitLookQuerySet[VideoLook]] = UnitLookQuerySet.as_manager()  # type: ignore[assignment]
 
-    class Meta:
+    class Meta(UnitLook.Meta):
         verbose_name = _("look at a video")
         verbose_name_plural = _("looks at videos")
-        ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["-at"], name="video_look_at"),
             models.Index(fields=["video_id", "-at"], name="video_look_video"),
         ]
 
     def __str__(self) -> str:
-        return f"{timezone.localtime(self.at):%Y-%m-%d %H:%M:%S} {self.user_name} {self.action} {self.title}"
+        return f"{super().__str__()} {self.title}"
 
 
 import videos.lesson_models  # noqa: E402, F401 (Django finds models here; these need the ones above.)
