@@ -22,7 +22,7 @@ FIRST_TWO_S = 48.0
 def product(
     tmp_path_factory: pytest.TempPathFactory, test_data: Path, request: pytest.FixtureRequest
 ) -> Iterator[Product]:
-    env = {"OMIL_WEIGHTS_URL": "http://127.0.0.1:9"}  # Nobody.
+    env = {"OMIL_WEIGHTS_URL": "http://127.0.0.1:9", "OMIL_RECORD_STOP_AFTER_S": "2"}  # Nobody answers there.
     folder = tmp_path_factory.mktemp("fresh")
     (folder / "files").mkdir()
     length = [] if request.config.getoption("whole_clip") else ["-t", str(FIRST_TWO_S)]

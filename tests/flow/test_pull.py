@@ -1,6 +1,6 @@
 """Cameras that ffmpeg plays as MJPEG and GStreamer as RTSP, pulled by the whole product: all is as from a browser.
 
-The clip's first two people come once, in real time; `--whole-clip` plays all of it, and as H.265 too.
+The clip's first two people come once, in real time, to all at once; `--whole-clip` plays all of it, and as H.265 too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -87,22 +87,22 @@ def _is_over(camera: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def rtsp(film: Film, folder: Path, codec: str = "h264") -> Iterator[tuple[str, Callable[[], None]]]:
     """With a key picture every second."""
-    sent = streams.encode(folder / "sent.mp4", "-i", str(film.video), codec=codec, seconds=film.length_s, group=10)
+    sent = streams.encode(folder / f"{codec}.mp4", "-i", str(film.video), codec=codec, seconds=film.length_s, group=10)
     with streams.serving(streams.launch(sent, codec=codec), user="user", password="hunter2") as server:
         yield server.url("user:hunter2@"), server.kill
 
 
 Source = Callable[[Film, Path], AbstractContextManager[tuple[str, Callable[[], None]]]]
 SOURCES: dict[str, Source] = {"mjpeg": mjpeg, "rtsp": rtsp, "rtsp_h265": partial(rtsp, codec="h265")}
+WHOLE_ONLY = "rtsp_h265"
 
 
-@pytest.fixture(scope="module", params=SOURCES)
-def pulled(
+@pytest.fixture(scope="module")
+def plays(
     tmp_path_factory: pytest.TempPathFactory, models: Path, test_data: Path, request: pytest.FixtureRequest
-) -> Iterator[Pulled]:
+) -> dict[str, Pulled]:
+    """What came of each source, all of them played at the same time."""
     is_whole = request.config.getoption("whole_clip")
-    if request.param == "rtsp_h265" and not is_whole:
-        pytest.skip("H.265 is played with --whole-clip only")
     video = test_data / "videos" / "one-by-one-person-detection.mp4"
     about = json.loads(video.with_suffix(".presence.json").read_text())
     length_s = about["frames"] / about["fps"] if is_whole else FIRST_TWO_S
@@ -110,41 +110,74 @@ def pulled(
     film = Film(video, length_s, [stay for stay in truth if stay[1] < length_s])
     folder = tmp_path_factory.mktemp("pull")
     env = {"OMIL_MODEL": str(test_data / "weights" / "yolo26n.pt"), "OMIL_PULL_ALLOW": "127.0.0.1", **cuts.ENV}
-    with SOURCES[request.param](film, folder) as (address, end):
-        with Product(folder / "var", models=models, env=env) as product:
-            product.manage("add_camera", "Pulled", "--source", address)
-            yield _play(product, film, end)
-        shutil.rmtree(folder)
+    with ExitStack() as stack:
+        names = [name for name in SOURCES if is_whole or name != WHOLE_ONLY]
+        sources = {name: stack.enter_context(SOURCES[name](film, folder)) for name in names}
+        product = stack.enter_context(Product(folder / "var", models=models, env=env))
+        came = _play(product, film, sources)
+    shutil.rmtree(folder)
+    return came
 
 
-def _play(product: Product, film: Film, end: Callable[[], None]) -> Pulled:
-    [(camera_id,)] = product.query("SELECT id FROM cameras_camera")
-    spool = Spool(product.folder / "spool" / str(camera_id))
-    product.wait_until(lambda: spool.after(0), 30)
-    state = product.folder / "run" / "pull" / f"{camera_id}.json"
-    ends_at = time.monotonic() + film.length_s
+@pytest.fixture(params=SOURCES)
+def pulled(plays: dict[str, Pulled], request: pytest.FixtureRequest) -> Pulled:
+    if request.param not in plays:
+        pytest.skip("H.265 is played with --whole-clip only")
+    return plays[request.param]
+
+
+@dataclass
+class Pull:
+    """One camera while its source plays."""
+
+    slug: str
+    id: int
+    end: Callable[[], None]
+    began: float  # On the monotonic clock: its first picture.
+
+
+def _play(product: Product, film: Film, sources: dict[str, tuple[str, Callable[[], None]]]) -> dict[str, Pulled]:
+    pulls = [_add(product, slug, address, end) for slug, (address, end) in sources.items()]
     with closing(product.logged_in()) as browser:
         time.sleep(film.length_s / 2)
-        snapshot = browser.get("/cameras/pulled/snapshot.jpg")
-        time.sleep(max(0.0, ends_at - time.monotonic() - 0.2))
-        end()
-        product.wait_until(lambda: "refused" in state.read_text(), 10)
+        snapshots = {pull.slug: browser.get(f"/cameras/{pull.slug}/snapshot.jpg") for pull in pulls}
+        for pull in pulls:
+            time.sleep(max(0.0, pull.began + film.length_s - time.monotonic() - 0.2))
+            pull.end()
+            product.wait_until(lambda pull=pull: "refused" in json.dumps(_problem(product, pull)), 10)
         time.sleep(10.5)
-        alarms = browser.get("/alarms/").text
-    product.wait_until(lambda: all(stay.state == "ended" for stay in _visits(product)), 60)
-    product.wait_until(lambda: all(clip.state == "ready" for clip in cuts.clips_of(product, camera_id)), 60)
-    entries = [entry for entry in spool.after(0, limit=100_000) if entry.kind in VERDICTS]
-    visits = _visits(product)
+        alarms = {pull.slug: browser.get(f"/alarms/?camera={pull.slug}").text for pull in pulls}
+    return {pull.slug: _came(product, film, pull, snapshots[pull.slug], alarms[pull.slug]) for pull in pulls}
+
+
+def _add(product: Product, slug: str, address: str, end: Callable[[], None]) -> Pull:
+    product.manage("add_camera", slug, "--source", address)
+    [(camera_id,)] = product.query("SELECT id FROM cameras_camera WHERE name = ?", slug)
+    spool = Spool(product.folder / "spool" / str(camera_id))
+    product.wait_until(lambda: spool.after(0), 30)
+    return Pull(slug, camera_id, end, time.monotonic())
+
+
+def _problem(product: Product, pull: Pull) -> dict[str, object]:
+    problem: dict[str, object] = json.loads((product.folder / "run" / "pull" / f"{pull.id}.json").read_text())
+    return problem
+
+
+def _came(product: Product, film: Film, pull: Pull, snapshot: httpx.Response, alarms: str) -> Pulled:
+    product.wait_until(lambda: all(stay.state == "ended" for stay in _visits(product, pull.id)), 60)
+    product.wait_until(lambda: all(clip.state == "ready" for clip in cuts.clips_of(product, pull.id)), 60)
+    spool = Spool(product.folder / "spool" / str(pull.id))
+    visits = _visits(product, pull.id)
     return Pulled(
         began=_began(visits, film.truth),
         length_s=film.length_s,
         truth=film.truth,
-        entries=entries,
+        entries=[entry for entry in spool.after(0, limit=100_000) if entry.kind in VERDICTS],
         visits=visits,
-        clips=[(clip.start, clip.end) for clip in cuts.clips_of(product, camera_id)],
+        clips=[(clip.start, clip.end) for clip in cuts.clips_of(product, pull.id)],
         snapshot=snapshot,
         alarms=alarms,
-        problem=json.loads(state.read_text()),
+        problem=_problem(product, pull),
         output=product.output,
     )
 
@@ -157,10 +190,9 @@ def _began(visits: list[Stay], truth: list[tuple[float, float]]) -> float:
     return median(at - of_film for at, of_film in zip(seen, known, strict=True))
 
 
-def _visits(product: Product) -> list[Stay]:
-    rows = product.query(
-        "SELECT id, first_seen, last_seen, state, end_reason FROM detections_visit ORDER BY first_seen"
-    )
+def _visits(product: Product, camera_id: int) -> list[Stay]:
+    columns = "id, first_seen, last_seen, state, end_reason"
+    rows = product.query(f"SELECT {columns} FROM detections_visit WHERE camera_id = ? ORDER BY first_seen", camera_id)
     return [Stay(str(id_), unix(first), unix(last), state, reason, 0) for id_, first, last, state, reason in rows]
 
 
