@@ -13,7 +13,7 @@ from accounts.models import Unit, Viewer, may_log_in
 
 
 class Look(models.Model):
-    """One entry. A subclass adds `action`, of choices of its own, and what was looked at, by number and perhaps by name."""
+    """One entry. A subclass adds `action`, of its own choices, and what was looked at, by number and by name."""
 
     at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
     user = models.ForeignKey(
