@@ -20,6 +20,7 @@ from cameras import analysis, bell, drawing, drawn, folders, masking, presence, 
 from cameras.coverage import RollUp, Tally, stored_at
 from cameras.entries import VERDICTS, Entry, Kind
 from cameras.models import Camera, CoverageMinute
+from cameras.packet_ring import PacketRing
 from cameras.presence import Presence
 from cameras.ring import Ring
 from cameras.spool import SEGMENT, Spool
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 MINUTE_S = 60.0
 STALE_LINK_S = 120.0
 RETENTION_S = 600.0
+SWEEP_S = 3_600.0
 RECORDER_S = 60.0  # So long the recorder is told every second that a camera is silent: it ends clips by that.
 LONG_LOG = 256  # Entries that nobody asked for are taken in once there are so many.
 COUNTS = list(Tally.__slots__)
@@ -43,7 +45,7 @@ class Clock:
         self.now = now
         self._watches: dict[int, Watch] = {}
         self._cleaned_at = 0.0
-        self._expired_at = 0.0
+        self._expired_at = self._swept_at = 0.0
         self._said: dict[int, str] = {}
 
     def tick(self) -> None:
@@ -64,7 +66,7 @@ class Clock:
             self._do_others_work(name)
         if self.now() - self._cleaned_at >= MINUTE_S:
             self._cleaned_at = self.now()
-            self._clean(cameras)
+            self._clean()
 
     def _roll_up(self, camera: Camera, watch: Watch) -> None:
         tallies = watch.tallies()
@@ -95,9 +97,11 @@ class Clock:
         except (OSError, DatabaseError, redis.RedisError):
             logger.exception("%s failed and is tried again", name)
 
-    def _clean(self, cameras: dict[int, Camera]) -> None:
+    def _clean(self) -> None:
+        found = folders.all_ids()
+        cameras = set(Camera.objects.values_list("pk", flat=True))  # Asked after: a camera is older than its folder.
         zones_of = drawing.drawn_of()
-        for camera_id in folders.all_ids():
+        for camera_id in found:
             if camera_id in cameras:
                 drawn.write(camera_id, zones_of.get(camera_id, []))
             else:
@@ -110,6 +114,9 @@ class Clock:
         if self.now() - self._expired_at >= RETENTION_S:
             self._expired_at = self.now()
             retention.expire(self.now())
+        if self.now() - self._swept_at >= SWEEP_S:
+            self._swept_at = self.now()
+            retention.sweep(self.now())
 
 
 class Watch:
@@ -128,7 +135,7 @@ class Watch:
     def look(self, now: float, *, is_enabled: bool) -> None:
         self.presence = presence.read(self.spool.folder)
         self._hear()
-        if is_enabled:
+        if is_enabled or self.presence.open_visits:  # Who was there when it was switched off has to be let go.
             self._note_silence(now)
         self._ring_forgotten()
 
@@ -192,8 +199,9 @@ class Watch:
             if entry.kind is Kind.ADMITTED
         }
         self.spool.sweep(waiting=waiting, older_than=now - STALE_LINK_S)
-        if self._heard_at and now - self._heard_at > STALE_LINK_S:  # Its receiver prunes the ring only as frames come.
+        if self._heard_at and now - self._heard_at > STALE_LINK_S:  # Its receiver prunes the rings only as frames come.
             Ring(self.spool.folder / "ring", max_bytes=settings.RING_BYTES).prune(older_than=now - STALE_LINK_S)
+            PacketRing(self.spool.folder, max_bytes=settings.RING_BYTES).prune(older_than=now - STALE_LINK_S)
 
     def _all_after(self, n: int) -> list[Entry]:
         found: list[Entry] = []

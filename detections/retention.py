@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
-from cameras.models import CoverageMinute
+from cameras.models import Camera, CoverageMinute
 from detections.models import Visit
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
+UNNAMED_S = 3_600.0  # A picture is written before its row, and so long after it nobody is about to write one.
 
 
 def expire(now: float) -> int:
@@ -44,6 +48,39 @@ def remove_pictures(visits: list[Visit]) -> None:
     for visit in visits:
         if visit.picture:
             (Path(settings.MEDIA_ROOT) / visit.picture).unlink(missing_ok=True)
+
+
+def sweep(now: float) -> int:
+    """Removes pictures that no visit names: those of cameras that are gone, and those whose removal was cut short."""
+    root = Path(settings.MEDIA_ROOT) / "visits"
+    folders = [path for path in root.iterdir() if path.name.isdigit()] if root.is_dir() else []
+    cameras = set(Camera.objects.values_list("pk", flat=True))  # Asked after: a camera is older than its folder.
+    for folder in folders:
+        if int(folder.name) not in cameras:
+            logger.info("camera %s is gone; the pictures of its visits are removed", folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
+    old = [path for path in _pictures() if path.stat().st_mtime < now - UNNAMED_S]
+    count = 0
+    for first in range(0, len(old), BATCH):
+        batch = old[first : first + BATCH]
+        named = _named(batch)
+        for path in batch:
+            if path not in named:
+                path.unlink(missing_ok=True)
+                count += 1
+    if count:
+        logger.info("%d pictures that no visit names are removed", count)
+    return count
+
+
+def _named(paths: Iterable[Path]) -> set[Path]:
+    """Those that are a visit's."""
+    ids = []
+    for path in paths:
+        with suppress(ValueError):
+            ids.append(UUID(path.stem))
+    root = Path(settings.MEDIA_ROOT)
+    return {root / picture for picture in Visit.objects.filter(pk__in=ids).values_list("picture", flat=True)}
 
 
 def _fit(limit: int) -> int:

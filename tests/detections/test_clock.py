@@ -6,9 +6,11 @@ import pytest
 
 from cameras import folders, presence
 from cameras.entries import Entry, Kind
+from cameras.packets import FOLDER, Name
 from cameras.presence import Presence
+from cameras.ring import name_of
 from cameras.spool import Spool
-from detections.clock import Watch
+from detections.clock import STALE_LINK_S, Watch
 from tests.build import make_frame
 
 
@@ -61,3 +63,22 @@ def test_a_silence_is_noticed_although_the_clock_was_set_back_by_an_hour(watch: 
     for second in range(10):
         watch.look(1_002.0 - 3_600 + second, is_enabled=True)
     assert [entry.received_at - entry.captured_at for entry in silences(watch)] == [4, 5, 6, 7, 8, 9]
+
+
+def test_who_is_there_when_it_is_switched_off_is_let_go(watch: Watch) -> None:
+    presence.write(watch.spool.folder, replace(Presence(), open_visits=1))
+    watch.look(1_100.0, is_enabled=False)
+    assert [entry.captured_at for entry in silences(watch)] == [1_002.0]
+
+
+def test_a_silent_cameras_pictures_go_in_whatever_form(watch: Watch) -> None:
+    look(watch, 0, 3)
+    packets, pictures = watch.spool.folder / FOLDER, watch.spool.folder / "ring"
+    group = Name(1_002_000_000, 1_003_000_000, 1_002_000_000, 0, "0" * 8)
+    for folder, name in ((packets, str(group)), (pictures, name_of("0" * 32, 1, 1_002))):
+        folder.mkdir()
+        (folder / name).write_bytes(b"picture")
+    watch.clean(1_003.0 + STALE_LINK_S)
+    assert [*packets.iterdir(), *pictures.iterdir()] != []
+    watch.clean(1_005.0 + STALE_LINK_S)
+    assert [*packets.iterdir(), *pictures.iterdir()] == []
