@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from django import forms
-from django.db.models import F, Q
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,11 +17,12 @@ from cameras.models import Camera
 from detections.models import Visit, VisitQuerySet
 
 DURATIONS = {
-    "under-10s": (None, 10),
-    "10s-1m": (10, 60),
-    "1m-10m": (60, 600),
-    "over-10m": (600, None),
+    "under-10s": (None, timedelta(seconds=10)),
+    "10s-1m": (timedelta(seconds=10), timedelta(minutes=1)),
+    "1m-10m": (timedelta(minutes=1), timedelta(minutes=10)),
+    "over-10m": (timedelta(minutes=10), None),
 }
+EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)
 
 
 class VisitFilter(forms.Form):
@@ -62,6 +63,18 @@ class VisitFilter(forms.Form):
         assert isinstance(camera, forms.ModelChoiceField)
         camera.queryset = Camera.objects.watchable_by(viewer)
 
+    def clean_start(self) -> date | None:
+        return self._day("start")
+
+    def clean_end(self) -> date | None:
+        return self._day("end")
+
+    def _day(self, name: str) -> date | None:
+        asked: date | None = self.cleaned_data[name]
+        if asked and not EARLIEST <= asked <= LATEST:
+            raise forms.ValidationError(_("There are no visits of that day."))
+        return asked
+
     def clean(self) -> dict[str, object]:
         cleaned = super().clean() or {}
         start, end = cleaned.get("start"), cleaned.get("end")
@@ -81,17 +94,12 @@ class VisitFilter(forms.Form):
         elif wanted["state"]:
             visits = visits.filter(state=wanted["state"])
         if wanted["start"]:
-            visits = visits.filter(last_seen__gte=start_of(wanted["start"]))
+            visits = visits.since(start_of(wanted["start"]))
         if wanted["end"]:
             visits = visits.filter(first_seen__lt=start_of(wanted["end"] + timedelta(days=1)))
         if wanted["unverified"]:
             visits = visits.filter(is_verified=False)
-        least_s, most_s = DURATIONS.get(wanted["duration"], (None, None))
-        if least_s is not None:
-            visits = visits.filter(last_seen__gte=F("first_seen") + timedelta(seconds=least_s))
-        if most_s is not None:
-            visits = visits.filter(last_seen__lt=F("first_seen") + timedelta(seconds=most_s))
-        return visits
+        return visits.lasting(*DURATIONS[wanted["duration"]]) if wanted["duration"] else visits
 
 
 def start_of(day: date) -> datetime:
@@ -116,8 +124,8 @@ class Place:
         moment, _separator, visit_id = text.partition("~")
         try:
             first_seen = datetime.fromisoformat(moment)
-            return cls(first_seen, UUID(visit_id)) if timezone.is_aware(first_seen) else None
-        except ValueError:
+            return cls(first_seen.astimezone(UTC), UUID(visit_id)) if timezone.is_aware(first_seen) else None
+        except (ValueError, OverflowError):
             return None
 
     def __str__(self) -> str:

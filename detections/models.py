@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models import Case, F, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -32,7 +33,24 @@ class VisitQuerySet(models.QuerySet["Visit"]):
 
     def during(self, start: datetime, end: datetime) -> VisitQuerySet:
         """Visits of which any part lies in [start, end)."""
-        return self.filter(first_seen__lt=end, last_seen__gte=start)
+        return self.since(start).filter(first_seen__lt=end)
+
+    def since(self, start: datetime) -> VisitQuerySet:
+        """Visits seen at or after this time; who is present is seen now."""
+        seen = models.Q(last_seen__gte=start)
+        if start <= timezone.now():
+            seen |= models.Q(state=Visit.State.PRESENT)
+        return self.filter(seen)
+
+    def lasting(self, least: timedelta | None, most: timedelta | None) -> VisitQuerySet:
+        """At least so long, and shorter than that; who is present is so until now."""
+        until = Case(When(state=Visit.State.PRESENT, then=models.Value(timezone.now())), default=F("last_seen"))
+        visits = self.alias(until=until)
+        if least is not None:
+            visits = visits.filter(until__gte=F("first_seen") + least)
+        if most is not None:
+            visits = visits.filter(until__lt=F("first_seen") + most)
+        return visits
 
 
 class Visit(models.Model):
@@ -88,6 +106,10 @@ class Visit(models.Model):
     def duration_s(self) -> float:
         """From the first to the last detection; an open visit's grows."""
         return (self.last_seen - self.first_seen).total_seconds()
+
+    def seen_until(self, now: datetime) -> datetime:
+        """Of who is present the row is written when they came, and next as they go."""
+        return max(self.last_seen, now) if self.state == Visit.State.PRESENT else self.last_seen
 
     def body(self) -> VisitBody:
         """The visit as the sockets show it."""

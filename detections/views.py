@@ -92,7 +92,8 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
     bounds = day.Bounds.of(shown, timezone.get_current_timezone())
     rows = CoverageMinute.objects.filter(camera=found, minute__gte=bounds.start, minute__lt=bounds.end)
     minutes = day.by_index(bounds, rows)
-    kinds = day.kinds_of(bounds, minutes, timezone.now())
+    now = timezone.now()
+    kinds = day.kinds_of(bounds, minutes, now)
     of_day = Visit.objects.filter(camera=found).during(bounds.start, bounds.end)
     visits = list(of_day.select_related("camera")[: DAY_LENGTH + 1])
     zones = zone_counts.counts_of(found, bounds.start, bounds.end)
@@ -104,7 +105,7 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
         "is_today": shown == today,
         "previous_day": shown - timedelta(days=1),
         "next_day": shown + timedelta(days=1) if shown < today else None,
-        "segments": day.segments_of(bounds, kinds, [(visit.first_seen, visit.last_seen) for visit in visits]),
+        "segments": day.segments_of(bounds, kinds, [(visit.first_seen, visit.seen_until(now)) for visit in visits]),
         "totals": {kind: kinds.count(kind) for kind in day.KINDS},
         "hours": day.hours_of(bounds, kinds, minutes),
         "details": {"start": bounds.start.timestamp(), "kinds": kinds, "minutes": day.details_of(kinds, minutes)},

@@ -103,19 +103,17 @@ class Stay:
 
 def stays_in(recording: Recording) -> list[Stay]:
     """Those whose camera it is may see its visits: the clip's rights are theirs."""
-    visits = Visit.objects.filter(
-        camera=recording.camera_id,
-        first_seen__gte=recording.start - LOOK_BACK,
-        first_seen__lte=recording.end,
-        last_seen__gte=recording.start,
-    ).order_by("first_seen", "id")[:MOST_VISITS]
+    now = timezone.now()
+    visits = Visit.objects.since(recording.start).filter(
+        camera=recording.camera_id, first_seen__gte=recording.start - LOOK_BACK, first_seen__lte=recording.end
+    )
     return [
         Stay(
             visit,
             max(0.0, (visit.first_seen - recording.start).total_seconds()),
-            min(recording.duration_s, (visit.last_seen - recording.start).total_seconds()),
+            min(recording.duration_s, (visit.seen_until(now) - recording.start).total_seconds()),
         )
-        for visit in visits
+        for visit in visits.order_by("first_seen", "id")[:MOST_VISITS]
     ]
 
 

@@ -65,9 +65,11 @@ def look(camera: Camera, start: datetime, end: datetime, now: datetime) -> Timel
     clips = Recording.objects.filter(
         camera=camera, start__gte=start - CLIPS_LOOK_BACK, start__lt=end, end__gte=start
     ).order_by("start", "id")
-    visits = Visit.objects.filter(
-        camera=camera, first_seen__gte=start - VISITS_LOOK_BACK, first_seen__lt=end, last_seen__gte=start
-    ).order_by("first_seen", "id")
+    visits = (
+        Visit.objects.during(start, end)
+        .filter(camera=camera, first_seen__gte=start - VISITS_LOOK_BACK)
+        .order_by("first_seen", "id")
+    )
     found_clips = list(clips.values_list("id", "start", "end", "max_people", "state")[: MOST_ITEMS + 1])
     found_visits = list(visits.values_list("id", "first_seen", "last_seen", "state")[: MOST_ITEMS + 1])
     return {
@@ -75,12 +77,17 @@ def look(camera: Camera, start: datetime, end: datetime, now: datetime) -> Timel
         "end": end.timestamp(),
         "coverage": _coverage(camera, start, end, now),
         "clips": _lane([_item(*row) for row in found_clips], edges, clip_counts),
-        "visits": _lane([_item(*row[:3], 1, row[3]) for row in found_visits], edges, visit_counts),
+        "visits": _lane([_visit(*row, now) for row in found_visits], edges, visit_counts),
     }
 
 
 def _item(id_: object, start: datetime, end: datetime, people: int, state: str) -> Item:
     return {"id": str(id_), "start": start.timestamp(), "end": end.timestamp(), "people": people, "state": state}
+
+
+def _visit(id_: object, first_seen: datetime, last_seen: datetime, state: str, now: datetime) -> Item:
+    """Who is present is so until now."""
+    return _item(id_, first_seen, max(last_seen, now) if state == Visit.State.PRESENT else last_seen, 1, state)
 
 
 def _lane(items: list[Item], edges: Sequence[datetime], counts: Sequence[int]) -> Lane:

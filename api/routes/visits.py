@@ -36,7 +36,7 @@ class VisitFilter(Schema):
         if self.camera is not None:
             visits = visits.filter(camera__slug=self.camera)
         if self.since is not None:
-            visits = visits.filter(last_seen__gte=self.since)
+            visits = visits.since(self.since)
         if self.until is not None:
             visits = visits.filter(first_seen__lt=self.until)
         return visits.filter(state=self.state) if self.state else visits

@@ -317,8 +317,8 @@ def test_a_place_that_is_none_begins_at_the_top(client: Client, bob: User, make_
         ({"state": "present"}, {"here"}),
         ({"state": "out_of_sight"}, set()),
         ({"duration": "under-10s"}, {"short"}),
-        ({"duration": "10s-1m"}, {"lost", "here", "doubtful"}),
-        ({"duration": "over-10m"}, {"long"}),
+        ({"duration": "10s-1m"}, {"lost", "doubtful"}),
+        ({"duration": "over-10m"}, {"long", "here"}),  # Who is present has been there until now.
         ({"unverified": "on"}, {"doubtful"}),
         # The long one, begun on the 3rd, still lasts on the 4th.
         ({"start": "2026-03-04"}, {"short", "long", "lost", "here"}),
@@ -437,3 +437,47 @@ def test_what_a_tile_shows_is_what_the_socket_says(camera_x: Camera) -> None:
     message = snapshot.message_of(camera_x, snapshot.describe(camera_x, NO_ANALYSIS))
     (tile,) = views.tiles_of([camera_x])
     assert (tile.state, tile.since) == (message["status"], message["since"])
+
+
+# --- Who is still there ---
+
+
+@pytest.mark.parametrize("query", [{}, {"start": "today"}, {"duration": "over-10m"}])
+def test_who_has_been_there_since_yesterday_is_found_today(
+    client: Client, bob: User, make_visit: MakeVisit, query: dict[str, str]
+) -> None:
+    """Of who is present the row is written when they come, and next as they go."""
+    came = timezone.now() - timedelta(days=1)
+    visit = make_visit(came, 6, state=Visit.State.PRESENT, end_reason="", ended_at=None)
+    client.force_login(bob)
+    if "start" in query:
+        query = {"start": f"{timezone.localdate():%Y-%m-%d}"}
+    assert shown(client.get(LIST, query)) == [str(visit.id)]
+    assert shown(client.get(LIST, {"duration": "under-10s"})) == []
+    day = client.get(reverse("detections:camera", args=[visit.camera.slug]))
+    assert shown(day) == [str(visit.id)]
+    assert [span for segment in day.context["segments"] for span in segment.visits]
+
+
+# --- Requests that are no good ---
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"end": "9999-12-31"},
+        {"start": "0001-01-01"},
+        {"before": "9999-12-31T23:59:59-10:00~00000000-0000-0000-0000-000000000000"},
+        {"before": "0001-01-01T00:00:00+14:00~00000000-0000-0000-0000-000000000000"},
+    ],
+)
+def test_days_beyond_the_calendar_are_answered(client: Client, bob: User, query: dict[str, str]) -> None:
+    client.force_login(bob)
+    client.cookies["tz"] = "Asia/Seoul"
+    assert client.get(LIST, query).status_code == 200
+
+
+@pytest.mark.parametrize("page", [LIST, "/recordings/", "/recordings/timeline.json", "/alarms/", "/profiles/"])
+def test_a_zero_in_a_query_is_refused(client: Client, bob: User, page: str) -> None:
+    client.force_login(bob)
+    assert client.get(page, {"camera": "\0"}).status_code == 400

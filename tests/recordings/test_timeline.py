@@ -157,3 +157,11 @@ def test_a_crowded_day_costs_no_more_queries_and_under_three_times_the_time(
 def test_nonsense_is_refused(client: Client, bob: User, camera_x: Camera, query: dict[str, str]) -> None:
     client.force_login(bob)
     assert client.get("/recordings/timeline.json", {"camera": camera_x.slug, **query}).status_code == 400
+
+
+def test_who_is_present_is_there_until_now(camera_x: Camera) -> None:
+    """Of them the row is written when they come and next as they go."""
+    visits(camera_x, 1)
+    Visit.objects.update(state=Visit.State.PRESENT)
+    (shown,) = look(camera_x, BOUNDS.start + timedelta(hours=2), BOUNDS.end)["visits"]["items"]
+    assert shown["end"] == LATER.timestamp()

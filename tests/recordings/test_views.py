@@ -144,6 +144,16 @@ def test_visits_of_the_clip_are_told_from_its_own_start(
     assertContains(client.get(clip.get_absolute_url()), "data-jump", count=2)
 
 
+def test_who_is_still_present_is_in_every_clip_since_they_came(client: Client, bob: User, camera_x: Camera) -> None:
+    clip = row(camera_x, length_s=30)
+    came = clip.start - timedelta(minutes=10)
+    values = {"stream": "0" * 32, "first_seq": 1, "state": Visit.State.PRESENT}
+    Visit.objects.create(camera=camera_x, first_seen=came, last_seen=came + timedelta(seconds=6), **values)
+    client.force_login(bob)
+    told = client.get(reverse("recordings:frames", args=[clip.pk])).json()["visits"]
+    assert [(visit["start"], visit["end"]) for visit in told] == [(0, 30)]
+
+
 def test_a_film_that_is_not_there_is_said_to_be_missing(client: Client, bob: User, camera_x: Camera) -> None:
     clip = row(camera_x)
     client.force_login(bob)
