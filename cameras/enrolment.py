@@ -15,12 +15,13 @@ from enum import Enum
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from cameras.models import Camera, Device, Enrolment
+from cameras.models import Camera, Device, Enrolment, Kind
 
 COOKIE_PREFIX = "omil_device_"
 SEEN_EVERY = timedelta(minutes=1)
@@ -85,7 +86,7 @@ def _standing(enrolment: Enrolment | None) -> Standing:
         return Standing.UNKNOWN
     if enrolment.used_at:
         return Standing.USED
-    if enrolment.revoked_at:
+    if enrolment.revoked_at or enrolment.camera.kind != Kind.BROWSER:
         return Standing.REVOKED
     if enrolment.expires_at <= timezone.now():
         return Standing.EXPIRED
@@ -125,19 +126,25 @@ def remember(response: HttpResponseBase, camera_id: int, token: str) -> None:
 
 
 def devices_of(cookies: Mapping[str, str]) -> list[Device]:
-    """Every device that a browser's cookies prove; their cameras may be switched off."""
+    """Every device that a browser's cookies prove; their cameras may be switched off, but not have an address."""
     tokens = {name: token for name, token in cookies.items() if name.startswith(COOKIE_PREFIX)}
     hashes = [hash_of(token) for token in tokens.values()]
-    devices = Device.objects.select_related("camera__unit").filter(revoked_at=None, token_hash__in=hashes)
+    devices = _standing_devices().select_related("camera__unit").filter(token_hash__in=hashes)
     return [device for device in devices if cookie_name(device.camera_id) in tokens]
 
 
 def enrolled_device(camera_id: int, token: str | None) -> Device | None:
-    """The device this cookie proves, read afresh, unless it is revoked; its camera may be switched off."""
+    """The device this cookie proves, read afresh, unless it is revoked or its camera has an address by now; the camera
+    may be switched off."""
     if not token:
         return None
-    devices = Device.objects.select_related("camera").filter(camera_id=camera_id, revoked_at=None)
+    devices = _standing_devices().select_related("camera").filter(camera_id=camera_id)
     return devices.filter(token_hash=hash_of(token)).first()
+
+
+def _standing_devices() -> QuerySet[Device]:
+    """A camera whose pictures are pulled takes none from browsers that were enrolled before."""
+    return Device.objects.filter(revoked_at=None, camera__kind=Kind.BROWSER)
 
 
 def touch(device: Device) -> None:

@@ -166,3 +166,15 @@ def test_a_device_is_noted_at_most_once_a_minute(camera_x: Camera, token: str) -
     enrolment.touch(device)
     device.refresh_from_db()
     assert device.last_seen_at > first
+
+
+def test_a_camera_with_an_address_takes_no_pictures_from_browsers_enrolled_before(camera_x: Camera, token: str) -> None:
+    redeemed = enrolment.redeem(token)
+    unused = token_of(enrolment.create(camera_x, by=None))
+    camera_x.source = "rtsp://10.0.0.9/stream"
+    camera_x.save()
+    assert enrolment.enrolled_device(camera_x.pk, redeemed.token) is None
+    assert enrolment.devices_of({enrolment.cookie_name(camera_x.pk): redeemed.token}) == []
+    with pytest.raises(LinkRefused) as refusal:
+        enrolment.redeem(unused)
+    assert refusal.value.standing is Standing.REVOKED
