@@ -148,7 +148,8 @@ class Intake:
     def _keep(self, frame: Frame, now: float) -> Answer:
         """Ring first, then the gate, then the log. Raises OSError, and BadImage where the gate finds damage."""
         picture = self.ring.put(frame)
-        self.ring.prune(older_than=now - (settings.SPOOL_S if self.node.state().is_down else settings.RING_S))
+        kept_s = settings.SPOOL_S if self.node.state().is_down else settings.RING_S
+        self.ring.prune(older_than=min(now, frame.captured_at) - kept_s)  # A back-filled picture keeps its time, too.
         with self.node.place(lambda: self._overload(now, len(frame.jpeg))) as overload:
             if overload and self.presence.present:  # The gate would only let it pass; that need not be worked out.
                 return self._count(Kind.BUSY, frame, overload)

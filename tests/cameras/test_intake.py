@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from cameras import presence
+from cameras import presence, ring
 from cameras.analysis import AnalysisState
 from cameras.entries import Entry, Kind
 from cameras.intake import REMEMBERED, Intake
@@ -111,3 +111,14 @@ def test_verdicts_are_remembered_as_long_as_a_frame_may_be_sent_again(node: Node
     for seq in range(1, 200):
         intake._remember("a" * 32, seq, "no_motion", 1_000.0 + seq)
     assert len(intake._verdicts) == longest_s + 1
+
+
+def test_a_picture_that_was_held_back_for_longer_than_the_ring_lasts_is_kept(node: Node, settings: Settings) -> None:
+    """As after an outage; its age is no reason to refuse it."""
+    settings.RING_S = 5
+    intake, now = join(node, 1), time.time()
+    for seq, age_s in enumerate((50.0, 49.9, 0.0), 1):
+        frame = make_frame(seq, now - age_s, camera_id=1, received_at=now, jpeg=numbered_picture(seq))
+        assert intake.receive(frame).verdict == "admitted"
+        assert intake.ring.folder.joinpath(ring.name_of(frame.stream, frame.seq, frame.captured_at)).exists()
+    assert len(list(ring.scan(intake.ring.folder))) == 1
