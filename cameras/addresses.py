@@ -94,7 +94,7 @@ def resolve(host: str, port: int, allowed: Allowed, *, timeout_s: float = RESOLV
         return found
     usable, refused = [], ""
     for address in found:
-        kind = why_refused(address)
+        kind = why_refused(address) or ("this machine" if _is_own(address) else None)
         if kind is None or any(_is_in(address, network) for network in allowed.networks):
             usable.append(address)
         else:
@@ -102,6 +102,17 @@ def resolve(host: str, port: int, allowed: Allowed, *, timeout_s: float = RESOLV
     if not usable:
         raise AddressRefused("address_not_allowed", refused)
     return usable
+
+
+def _is_own(address: Address) -> bool:
+    """Whether this machine itself has this address: then only can a socket of ours be bound to it."""
+    address = _meant(address)
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _is_in(address: Address, network: Network) -> bool:

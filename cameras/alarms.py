@@ -104,7 +104,7 @@ def _alarm(camera: Looked, now: float) -> Alarm | None:
     if not camera.is_enabled:
         return None
     if camera.standing and camera.has_failed(now):
-        return Alarm("source", camera.standing.sentence, camera.standing.since, (camera.name,), camera.slug)
+        return Alarm("source", camera.standing.told, camera.standing.since, (camera.name,), camera.slug)
     if status.state == "silent" and status.since and now - status.since >= SILENT_S:
         return Alarm("silent", _("It sends no pictures."), status.since, (camera.name,), camera.slug)
     if status.state == "frozen":

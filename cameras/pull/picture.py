@@ -9,11 +9,12 @@ from cameras.pull.source import Fault, Picture, Settings
 
 LONGEST_PX = 1_920  # Of a picture that was too large.
 SOI, EOI = b"\xff\xd8\xff", b"\xff\xd9"
+PADDING = b"\0\r\n"
 
 
 def is_whole(jpeg: bytes) -> bool:
     """Whether these bytes begin and end as a JPEG; some cameras pad theirs."""
-    return jpeg.startswith(SOI) and jpeg[-256:].rstrip(b"\0\r\n").endswith(EOI)
+    return jpeg.startswith(SOI) and jpeg[-256:].rstrip(PADDING).endswith(EOI)
 
 
 def fit(item: Picture, settings: Settings) -> bytes:
@@ -25,6 +26,7 @@ def fit(item: Picture, settings: Settings) -> bytes:
     from cameras import images, masks
 
     try:
+        images.size_of(jpeg.rstrip(PADDING), max_pixels=settings.max_pixels)  # Before it takes memory.
         if must_mask:
             jpeg = masks.burn_jpeg(jpeg, settings.masks)
         if len(jpeg) > settings.max_bytes:

@@ -34,6 +34,7 @@ WORDS: dict[str, str | Promise] = {
 }
 # What a broken switch, cable or resolver does to many cameras at once.
 OF_THE_NETWORK = {"dns", "refused", "timeout", "silent", "ended"}
+OF_THE_ADDRESS = {"dns", "address_not_allowed"}  # What is said of these names it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Standing:
     code: str
     detail: str
     since: float
+
+    @property
+    def told(self) -> str:
+        """The same for those who may not know the source's address."""
+        return str(WORDS.get(self.code, self.code)) if self.code in OF_THE_ADDRESS else self.sentence
 
     @property
     def sentence(self) -> str:

@@ -97,3 +97,11 @@ def test_what_cannot_be_a_host_is_a_fault_of_dns(host: str) -> None:
 )
 def test_a_checked_address_takes_the_hosts_place(url: str, address: str, expected: str) -> None:
     assert pinned(url, ipaddress.ip_address(address)) == expected
+
+
+def test_this_machine_is_refused_by_whatever_address_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cameras.addresses.why_refused", lambda _address: None)  # As of one in a private network.
+    with pytest.raises(AddressRefused) as refusal:
+        resolve("127.0.0.1", 80, NOTHING)
+    assert str(refusal.value.detail) == "127.0.0.1 (this machine)"
+    assert resolve("192.0.2.1", 80, NOTHING)
