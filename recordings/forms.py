@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -130,8 +130,8 @@ class Place:
         moment, _separator, recording_id = text.partition("~")
         try:
             start = datetime.fromisoformat(moment)
-            return cls(start, UUID(recording_id)) if timezone.is_aware(start) else None
-        except ValueError:
+            return cls(start.astimezone(UTC), UUID(recording_id)) if timezone.is_aware(start) else None
+        except (ValueError, OverflowError):
             return None
 
     def __str__(self) -> str:
@@ -159,6 +159,18 @@ class ExportForm(forms.Form):
         camera = self.fields["camera"]
         assert isinstance(camera, forms.ModelChoiceField)
         camera.queryset = Camera.objects.watchable_by(viewer)
+
+    def clean_start(self) -> datetime:
+        return self._possible("start")
+
+    def clean_end(self) -> datetime:
+        return self._possible("end")
+
+    def _possible(self, name: str) -> datetime:
+        asked: datetime = self.cleaned_data[name]
+        if not EARLIEST <= asked.date() <= timezone.localdate() + timedelta(days=1):
+            raise forms.ValidationError(_("There are no recordings of that day."))
+        return asked
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

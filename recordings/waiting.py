@@ -31,16 +31,19 @@ class Waiting:
 
 
 def fit(now: float) -> int:
-    """Drops the oldest finished takes above the limits; returns how many."""
+    """Drops the oldest finished takes above the limits, but none of which somebody keeps the clip; returns how many."""
     waits = sorted(_waiting(now), key=lambda wait: wait.take.start)
     excess = sum(wait.size for wait in waits) - settings.RECORD_WAITING_BYTES
     if storage.state().problem:
         excess = max(excess, int(SPARE * settings.FREE_SPACE_BYTES) - shutil.disk_usage(settings.DATA_DIR).free)
+    if excess <= 0:
+        return 0
+    kept = {str(pk) for pk in Recording.objects.filter(is_kept=True, state__in=OPEN).values_list("pk", flat=True)}
     dropped = 0
     for wait in waits:
         if excess <= 0:
             break
-        if wait.take.is_over and _drop(wait):
+        if wait.take.is_over and str(wait.take.id) not in kept and _drop(wait):
             excess -= wait.size
             dropped += 1
     return dropped

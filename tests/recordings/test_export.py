@@ -129,7 +129,14 @@ def test_who_lost_the_camera_lost_its_films(client: Client, bob: User, camera_x:
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [("2026-03-04T12:00", "2026-03-04T11:00"), ("2026-03-04T12:00", "2026-03-06T12:00"), ("x", "")]
+    ("start", "end"),
+    [
+        ("2026-03-04T12:00", "2026-03-04T11:00"),
+        ("2026-03-04T12:00", "2026-03-06T12:00"),
+        ("x", ""),
+        ("0001-01-01T00:00", "0001-01-01T01:00"),
+        ("9999-12-31T00:00", "9999-12-31T01:00"),
+    ],
 )
 def test_a_range_that_is_none_is_refused(client: Client, bob: User, camera_x: Camera, start: str, end: str) -> None:
     client.force_login(bob)

@@ -93,3 +93,11 @@ def test_one_that_cannot_be_read_does_not_keep_others_from_being_counted(
 def test_a_node_without_cameras_has_nothing_to_do() -> None:
     Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
     assert waiting.fit(NOW) == 0
+
+
+def test_what_somebody_keeps_is_never_dropped(camera_x: Camera, settings: Settings) -> None:
+    settings.RECORD_WAITING_BYTES = 0
+    kept, other = (make_take(camera_x, start=NOW + n, size=10) for n in range(2))
+    Recording.objects.filter(pk=kept.id).update(is_kept=True)
+    assert waiting.fit(NOW) == 1
+    assert [kept.path.exists(), other.path.exists()] == [True, False]
