@@ -60,6 +60,20 @@ def current() -> Served:
     return local(settings.TLS_DIR, hosts=settings.OMIL_HOSTS, now=utc_now())
 
 
+_leaf: x509.Certificate | None = None  # Which this process serves with, whatever lies in the files by now.
+
+
+def serving(served: Served) -> None:
+    """Notes with what this process serves from now on."""
+    global _leaf
+    _leaf = served.chain()[0]
+
+
+def days_left() -> int | None:
+    """Of the certificate that this process serves with; None where it serves without."""
+    return (_leaf.not_valid_after_utc - utc_now()).days if _leaf else None
+
+
 def given(certificate: Path, key: Path, *, hosts: Sequence[str], now: datetime) -> Served:
     """A certificate of the owner's, checked so that a wrong one stops the start and not each browser."""
     try:

@@ -140,7 +140,9 @@ def serve_site() -> None:
     from omil.asgi import application
 
     if settings.HTTPS:
-        endpoint = tls_endpoint(authority.current(), settings.PORT)
+        served = authority.current()
+        authority.serving(served)
+        endpoint = tls_endpoint(served, settings.PORT)
     else:
         endpoint = f"tcp:port={settings.PORT}:interface=127.0.0.1"
     logger.info("Serving %s", ", ".join(settings.SITE_URLS))
