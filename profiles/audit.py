@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
 
 from accounts.models import User
 from profiles.models import Profile, ProfileLook
+from recordings.audit import SAME
 
 Action = ProfileLook.Action
 
@@ -22,3 +24,10 @@ def note(
         unit_id=profile.unit_id if profile else None,
         detail=detail[:200],
     )
+
+
+def note_once(user: User, action: ProfileLook.Action, detail: str) -> None:
+    """Once in ten minutes: a page that is loaded again is one look."""
+    lately = ProfileLook.objects.filter(at__gt=timezone.now() - SAME, user=user, action=action, detail=detail)
+    if not lately.exists():
+        note(user, action, detail=detail)

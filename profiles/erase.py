@@ -1,4 +1,4 @@
-"""Takes faces away: of a profile, of a deleted video, or when they have become old. Everything held goes, files too."""
+"""Takes faces away: of a profile, of a deleted video or camera, or when old. Everything held goes, files too."""
 
 from __future__ import annotations
 
@@ -68,6 +68,15 @@ def source(unit_id: int, *, video: UUID) -> None:
     with transaction.atomic():
         gallery.locked(unit_id)
         appearances(Appearance.objects.filter(unit_id=unit_id, video_id=video), unit_id)
+
+
+def camera(camera_id: int) -> None:
+    """A camera goes: whom it saw with it, and profiles that nothing else is known of."""
+    seen = Appearance.objects.filter(camera=camera_id)
+    for unit_id in list(seen.order_by().values_list("unit_id", flat=True).distinct()):
+        with transaction.atomic():
+            gallery.locked(unit_id)
+            appearances(seen.filter(unit_id=unit_id), unit_id)
 
 
 def appearances(going: QuerySet[Appearance], unit_id: int) -> int:

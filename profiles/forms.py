@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -110,8 +110,8 @@ class Place:
         moment, _separator, profile_id = text.partition("~")
         try:
             seen_at = datetime.fromisoformat(moment)
-            return cls(seen_at, UUID(profile_id)) if timezone.is_aware(seen_at) else None
-        except ValueError:
+            return cls(seen_at.astimezone(UTC), UUID(profile_id)) if timezone.is_aware(seen_at) else None
+        except (ValueError, OverflowError):
             return None
 
     def __str__(self) -> str:

@@ -43,11 +43,7 @@ def merge(kept: Profile, other: Profile, user: User) -> Profile:
             _give(appearance, kept)
         # What was said against either about the other's faces no longer holds.
         Negative.objects.filter(profile=kept, appearance__profile=kept).delete()
-        known = set(kept.negatives.values_list("appearance", "embedder"))
-        for negative in other.negatives.exclude(appearance__profile=kept):
-            if (negative.appearance_id, negative.embedder) not in known:
-                Negative.objects.filter(pk=negative.pk).update(profile=kept)
-        Confirmation.objects.filter(candidate=other).update(candidate=kept)
+        _pass_on(other, kept)
         for field in COPIED:
             if not getattr(kept, field):
                 setattr(kept, field, getattr(other, field))
@@ -92,6 +88,8 @@ def move(before: Profile, appearances: Collection[UUID], to: Profile, user: User
         for appearance in going:
             Negative.objects.filter(profile=to, appearance=appearance).delete()
             _give(appearance, to)
+        if before.is_anonymous and not before.appearances.exists():  # It goes, and all that was of it is `to`'s.
+            _pass_on(before, to)
         _seen_again(before, to)
         audit.note(user, Action.MOVED, before, f"{len(going)} appearances to {to.pk}")
         audit.note(user, Action.MOVED, to, f"{len(going)} appearances from {before.pk}")
@@ -170,9 +168,21 @@ def _give(appearance: Appearance, to: Profile) -> None:
         pictures.write(kept.crop, jpeg)
     kept.save()
     Face.objects.filter(appearance=appearance).update(appearance=kept)
-    Negative.objects.filter(appearance=appearance).update(appearance=kept)
+    known = set(Negative.objects.filter(appearance=kept).values_list("profile", "embedder"))
+    for negative in Negative.objects.filter(appearance=appearance):  # The others go with their appearance.
+        if (negative.profile_id, negative.embedder) not in known:
+            Negative.objects.filter(pk=negative.pk).update(appearance=kept)
     transaction.on_commit(partial(pictures.remove, [appearance.crop]))
     Appearance.objects.filter(pk=appearance.pk).delete()
+
+
+def _pass_on(before: Profile, to: Profile) -> None:
+    """What was denied to one that goes is denied to `to`, and what was asked about it is asked about `to`."""
+    known = set(to.negatives.values_list("appearance", "embedder"))
+    for negative in before.negatives.exclude(appearance__profile=to):
+        if (negative.appearance_id, negative.embedder) not in known:
+            Negative.objects.filter(pk=negative.pk).update(profile=to)
+    Confirmation.objects.filter(candidate=before).update(candidate=to)
 
 
 def _remember(profile: Profile, appearance: Appearance) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Unit, User
+from cameras.models import Camera
 from profiles import erase, mend, pictures
 from profiles.faces import Vector
 from profiles.mend import Refused
@@ -209,3 +210,43 @@ def test_the_export_holds_everything(unit_x: Unit, alice: User) -> None:
         assert archive.read(f"pictures/{first.pk}.jpg")
     assert held["appearances"][0]["faces"][0]["vector"]
     assert held["looks"][-1]["action"] == "exported"
+
+
+def test_two_that_were_denied_to_the_same_person_become_one(unit_x: Unit, alice: User) -> None:
+    """Also where both were seen in one video, and are one appearance afterwards."""
+    anne, _first = seen(unit_x, vector(1))
+    made = []
+    for seed in (1, 2):
+        _anne, wrong = seen(unit_x, like(vector(1), 0.6, seed))
+        made.append((mend.deny(wrong, alice), wrong))
+    (one, here), (other, there) = made
+    Appearance.objects.filter(pk=there.pk).update(video=here.video)
+    mend.merge(one, other, alice)
+    assert one.appearances.count() == 1
+    assert list(Negative.objects.values_list("profile", "appearance")) == [(anne.pk, here.pk)]
+
+
+def test_questions_about_one_whose_appearances_are_all_moved_are_asked_about_the_other(
+    unit_x: Unit, alice: User
+) -> None:
+    (anne, _first), (bert, second) = seen(unit_x, vector(1)), seen(unit_x, vector(2))
+    _who, asked = seen(unit_x, vector(3))
+    Appearance.objects.filter(pk=asked.pk).update(profile=None)
+    Confirmation.objects.create(appearance=asked, candidate=bert, similarity=0.4)
+    Negative.objects.create(profile=bert, appearance=asked, embedder="another", vector=b"")
+    mend.move(bert, [second.pk], anne, alice)
+    assert not Profile.objects.filter(pk=bert.pk).exists()
+    assert Confirmation.objects.get().candidate == anne
+    assert Negative.objects.get().profile == anne
+
+
+def test_with_a_camera_go_the_faces_that_it_saw(unit_x: Unit, camera_x: Camera, alice: User) -> None:
+    anne, elsewhere = seen(unit_x, vector(1))
+    _bert, second = seen(unit_x, vector(2))
+    third = seen(unit_x, vector(1))[1]
+    of_camera = {"video": None, "camera": camera_x, "day": timezone.localdate()}
+    Appearance.objects.filter(pk__in=[second.pk, third.pk]).update(**of_camera)
+    camera_x.delete()
+    assert list(Profile.objects.all()) == [anne]
+    assert list(Appearance.objects.all()) == [elsewhere]
+    assert files() == {elsewhere.crop}

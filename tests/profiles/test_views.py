@@ -39,6 +39,9 @@ def test_a_video_says_whose_face_was_recognised_in_it(unit_x: Unit, bob: User, c
     page = browser(bob).get(f"/videos/{video.pk}/").content.decode()
     assert page.count(f'href="{Profile.objects.get().get_absolute_url()}"') == 1
     assert page.count("data-stay=") == 2
+    browser(bob).get(f"/videos/{video.pk}/")
+    (look,) = ProfileLook.objects.all()
+    assert (look.action, look.user_name, look.detail) == ("listed", "bob", f"1 profiles of video {video.pk}")
     assert browser(charlie).get(f"/videos/{video.pk}/").status_code == 404
 
 
@@ -197,3 +200,9 @@ def test_without_models_the_models_that_people_need_are_still_prepared(
     monkeypatch.setattr(Command, "_prepare", lambda self, may_fetch: None)
     call_command("prepare_models", "--offline")
     assert "Faces cannot be recognised here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-10:00"])
+def test_a_place_beyond_the_calendar_begins_at_the_top(moment: str, anne: Profile, bob: User) -> None:
+    page = browser(bob).get(f"/profiles/?cursor={moment}~{anne.pk}")
+    assert str(anne.pk) in page.content.decode()
