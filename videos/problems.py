@@ -16,6 +16,7 @@ SENTENCES: dict[str, _StrPromise] = {
     # Of the upload.
     "no_length": gettext_lazy("The upload does not say how long the file is."),
     "bad_request": gettext_lazy("This upload cannot be understood. Load the page again and try once more."),
+    "session_ended": gettext_lazy("Your session has ended. Log in again."),
     "empty": gettext_lazy("This file is empty."),
     "too_big": gettext_lazy("This file is too big: at most {bytes} are taken."),
     "piece_too_big": gettext_lazy("This piece of the file is too big: send it in smaller ones."),

@@ -54,7 +54,7 @@ def tus(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, **where: UUID) -> HttpResponse:
         if not may_log_in(request.user):
-            response: HttpResponse = _refusal(401, "bad_request")
+            response: HttpResponse = _refusal(401, "session_ended")
         elif request.method != "OPTIONS" and request.headers.get("Tus-Resumable") != VERSION:
             response = _refusal(412, "bad_request")
             response["Tus-Version"] = VERSION

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from detections.views import for_watchers
+from profiles import audit as looks
 from profiles import seen
-from profiles.models import Profile
+from profiles.models import Profile, ProfileLook
 from recordings.acts import for_actors
 from videos import announce, audit, following, overlay, problems, removal
 from videos.forms import UploadForm
@@ -71,9 +72,13 @@ def video(request: HttpRequest, id_: UUID) -> HttpResponse:
     found = get_object_or_404(videos, pk=id_)
     audit.note_once(_user(request), audit.Action.VIEWED, found)
     visits = list(found.visits.order_by("first_s", "id"))
+    people = _with_profiles(found, visits)
+    if known := {profile.pk for _visit, profile in people if profile}:
+        detail = f"{len(known)} profiles of video {found.pk}"
+        looks.note_once(_user(request), ProfileLook.Action.LISTED, detail)
     context = {
         **_shown(found),
-        "people": _with_profiles(found, visits),
+        "people": people,
         "marks": [
             {"id": str(visit.pk), "tracks": visit.track_ids, "start": visit.first_s, "end": visit.last_s}
             for visit in visits

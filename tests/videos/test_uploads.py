@@ -211,7 +211,8 @@ def test_only_who_began_an_upload_goes_on_with_it(tus: Tus, alice: User, charlie
     for user in (alice, charlie, gina):
         assert Tus(user).patch(url, b"x").status_code == 404
         assert Tus(user).delete(url).status_code == 404
-    assert Client().patch(url, headers={"Tus-Resumable": "1.0.0"}).status_code == 401
+    stranger = Client().patch(url, headers={"Tus-Resumable": "1.0.0"})
+    assert (stranger.status_code, stranger.json()["code"]) == (401, "session_ended")
     assert tus.offset(url) == 0
 
 

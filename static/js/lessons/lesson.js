@@ -20,6 +20,7 @@ let stream = null;
 let socket = null;
 let run = null;
 let timer = null;
+let lengthS = Infinity;
 let seq = 0;
 let isTaking = false;
 let unseen = 0;
@@ -50,7 +51,10 @@ function begin() {
   reference.currentTime = 0;
   keepAwake();
   socket = new LessonSocket(socketUrl(root.dataset.socket), {
-    welcome: countDown,
+    welcome(message) {
+      lengthS = message.duration_s;
+      countDown();
+    },
     started(message) {
       run = message.run;
       play();
@@ -93,6 +97,11 @@ async function play() {
 
 async function take() {
   part("progress").value = reference.duration ? reference.currentTime / reference.duration : 0;
+  if (reference.currentTime >= lengthS) { // The sound may go on for longer than the pictures.
+    reference.pause();
+    end();
+    return;
+  }
   if (isTaking || !socket?.hasCredit || reference.paused) return;
   isTaking = true;
   const mine = socket;

@@ -12,8 +12,13 @@ function base64(text) {
   return btoa(String.fromCodePoint(...new TextEncoder().encode(text)));
 }
 
-/** Refused by the server: trying again would not help. */
-class RefusedError extends Error {}
+/** Refused by the server: trying again would not help, or not before its user has logged in again. */
+class RefusedError extends Error {
+  constructor(message, { isFinal = true } = {}) {
+    super(message);
+    this.isFinal = isFinal;
+  }
+}
 
 export class Upload {
   #request = null;
@@ -39,7 +44,7 @@ export class Upload {
         return;
       } catch (error) {
         if (this.#isCancelled || error instanceof RefusedError) {
-          this.#remember("");
+          if (this.#isCancelled || error.isFinal) this.#remember("");
           throw error;
         }
         tries = this.offset > before ? 0 : tries + 1;
@@ -110,7 +115,7 @@ export class Upload {
     } catch {
       told = null;
     }
-    if (told?.message) throw new RefusedError(told.message);
+    if (told?.message) throw new RefusedError(told.message, { isFinal: answer.status !== 401 });
     throw new Error(`status ${answer.status}`);
   }
 
