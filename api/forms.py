@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.models import EventType, Webhook
 from api.post import what_is_wrong, why_forbidden
+from cameras.models import Camera
 
 WRONG = {
     "host": _("This address names no host, or a port that does not exist."),
@@ -42,6 +43,17 @@ class WebhookForm(forms.ModelForm):
             message = _("Nothing is sent to this address: %(address)s. Whoever runs the server can allow it.")
             raise ValidationError(message, code="address_not_allowed", params={"address": address})
         return url
+
+    def clean_cameras(self) -> Any:
+        """With those that it has and its user may not watch now: without them it might be told of all."""
+        chosen = self.cleaned_data["cameras"]
+        if self.instance.pk is None:
+            return chosen
+        field = self.fields["cameras"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        assert field.queryset is not None
+        unseen = self.instance.cameras.exclude(pk__in=field.queryset.values("pk"))
+        return Camera.objects.filter(pk__in=[camera.pk for camera in [*chosen, *unseen]])
 
     def clean_events(self) -> list[Any]:
         return list(self.cleaned_data["events"])

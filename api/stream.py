@@ -41,6 +41,7 @@ CHUNK_BYTES = 16_384  # Sent at once, or a little more: what a reader that takes
 MOST_STREAMS = 200  # Of this process; each holds a socket and next to nothing else.
 MOST_OF_ONE = 10  # Of one user.
 RETRY_MS = 3_000
+ENDED = "The session or the token has ended."
 SHOWN_EVERY_S = interest.HOLDS_S / 3
 
 P = ParamSpec("P")
@@ -184,18 +185,23 @@ async def told(reader: Reader) -> AsyncGenerator[bytes, None]:
     yield f"retry: {RETRY_MS}\n\n".encode()
     if reader.is_lost:
         yield _written("reset", {"detail": "What came after that event is not known any more: look at the lists."})
-    if not reader.is_following:
-        newest = await in_thread(head)
-        while events := await in_thread(reader.next, newest):
-            for chunk in _chunks(reader, events):
-                yield chunk
-        return
     feed().enter(reader.user_id)
     try:
-        async for chunk in _follow(reader):
+        async for chunk in _follow(reader) if reader.is_following else _catch_up(reader):
             yield chunk
     finally:
         feed().leave(reader.user_id)
+
+
+async def _catch_up(reader: Reader) -> AsyncIterator[bytes]:
+    """What there is now; who takes it slowly proves their rights again before each batch."""
+    newest = await in_thread(head)
+    while events := await in_thread(reader.next, newest):
+        for chunk in _chunks(reader, events):
+            yield chunk
+        if not await in_thread(reader.prove):
+            yield _written("end", {"detail": ENDED})
+            return
 
 
 def _chunks(reader: Reader, events: list[Event]) -> Iterator[bytes]:
@@ -216,7 +222,7 @@ async def _follow(reader: Reader) -> AsyncIterator[bytes]:
         try:
             if time.monotonic() - proved_at >= settings.SOCKET_RECHECK_S:
                 if not await in_thread(reader.prove):
-                    yield _written("end", {"detail": "The session or the token has ended."})
+                    yield _written("end", {"detail": ENDED})
                     return
                 proved_at = time.monotonic()
             events = await in_thread(reader.next, newest) if newest > reader.seq else []

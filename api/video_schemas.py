@@ -102,6 +102,8 @@ class VideoOut(VideoStatusOut):
             return reverse(f"api:video-{name}", args=[video.pk]) if is_there and is_complete else None
 
         is_complete = video.state != Video.State.UPLOADING
+        with override("en"):
+            remarks = [ProblemOut(code=code, text=problems.sentence(code)) for code in video.remarks]
         values = {
             **cls.values(video),
             "title": video.title,
@@ -117,7 +119,7 @@ class VideoOut(VideoStatusOut):
             "per_s": video.per_s,
             "wants_faces": video.wants_faces,
             "wants_poses": video.wants_poses,
-            "remarks": [ProblemOut(code=code, text=problems.sentence(code)) for code in video.remarks],
+            "remarks": remarks,
             "created_at": video.created_at,
             "started_at": video.started_at,
             "done_at": video.done_at,

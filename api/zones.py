@@ -18,12 +18,16 @@ class Zones:
 
     def __init__(self) -> None:
         self._seen = 0
+        self._since: datetime | None = None  # Of a look back that has more rows than one look takes.
 
     def look(self, after: datetime) -> list[Draft]:
+        after = min(after, self._since or after)
         rows = ZoneEvent.objects.filter(pk__gt=self._seen - OVERLAP, at__gte=after).select_related("camera", "zone")
-        found = list(rows.order_by("pk")[: MOST_AT_ONCE + OVERLAP])
+        most = MOST_AT_ONCE + OVERLAP
+        found = list(rows.order_by("pk")[:most])
         if found:
             self._seen = found[-1].pk
+        self._since = after if len(found) == most else None
         return list(self._drafts(found))
 
     @staticmethod

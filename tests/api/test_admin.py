@@ -126,3 +126,15 @@ def test_deliveries_are_listed_and_counted(admin: Client, alice: User, root: Use
     assert admin.get("/admin/api/delivery/?webhook=nonsense").status_code == 200
     deleted = admin.post(f"/admin/api/webhook/{own.pk}/delete/", {"post": "yes"})
     assert (deleted.status_code, Delivery.objects.filter(webhook=own.pk).count()) == (302, 0)
+
+
+def test_a_webhook_does_not_tell_of_more_because_its_user_may_watch_less(
+    admin: Client, alice: User, camera_x: Camera, camera_y: Camera
+) -> None:
+    """Of its cameras none is left to choose, and none chosen means all."""
+    hook = Webhook.objects.create(user=alice, name="Partner", url="https://hooks.example/x")
+    hook.cameras.set([camera_y])
+    assert admin.post(f"/admin/api/webhook/{hook.pk}/change/", form(name="Another name")).status_code == 302
+    hook.refresh_from_db()
+    assert (hook.name, list(hook.cameras.all())) == ("Another name", [camera_y])
+    assert not hook.watched().exists()

@@ -191,3 +191,21 @@ def test_what_happens_in_zones_is_told_once(camera_x: Camera) -> None:
     told = list(Event.objects.order_by("seq"))
     assert [event.type for event in told] == ["zone.crossed", "zone.crossed", "zone.entered", "zone.loitered"]
     assert told[0].data == {"zone": "Barrier", "kind": "crossed", "direction": "out", "visit": str(visit.pk)}
+
+
+def test_after_a_long_outage_nothing_that_happened_in_zones_is_left_out(
+    camera_x: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look back has more rows than one look takes; the looks after it go less far back and must not skip any."""
+    monkeypatch.setattr("api.zones.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("api.zones.OVERLAP", 1)
+    visit = make_visit(camera_x, **at(100))
+    line = Zone.objects.create(camera=camera_x, name="Barrier", kind="line", points=[[0, 0], [1, 1]])
+    for number in range(20):
+        moment = START + timedelta(minutes=number)
+        ZoneEvent.objects.create(camera=camera_x, zone=line, visit=visit, kind="crossed", direction="in", at=moment)
+    zones = Zones()
+    told = {draft.subject for draft in zones.look(START)}
+    for _ in range(10):
+        told |= {draft.subject for draft in zones.look(START + timedelta(minutes=18))}
+    assert len(told) == 20

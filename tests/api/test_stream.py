@@ -152,6 +152,18 @@ async def test_whoever_cannot_wait_is_told_what_there_is(bob: User, camera_x: Ca
     await opened.close()
 
 
+async def test_whoever_takes_slowly_what_there_is_proves_their_rights_meanwhile(bob: User, camera_x: Camera) -> None:
+    headers = await outside(lambda: bearer(bob))
+    events = [await outside(lambda number=number: happen(camera_x, number)) for number in range(250)]  # type: ignore[misc]
+    opened = Stream({**headers, "last-event-id": str(events[0].key)}, "follow=false")
+    assert await opened.open() == 200
+    await opened.block()
+    await outside(lambda: tokens.revoke(Token.objects.get()))
+    told = [await opened.block() for _ in range(stream.BATCH + 1)]
+    assert [block["event"] for block in told].count("end") == 1
+    await opened.close()
+
+
 @pytest.mark.parametrize("place", ["6f6d696c-0000-5000-8000-6576656e7474", "nonsense"])
 async def test_whoever_comes_back_too_late_is_told_so(bob: User, camera_x: Camera, place: str) -> None:
     headers = await outside(lambda: bearer(bob))

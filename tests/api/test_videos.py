@@ -159,6 +159,9 @@ def test_videos_are_filtered(bob: User, unit_x: Unit, unit_y: Unit) -> None:
     problem = client.get(f"/api/videos/{failed.pk}").json()["problem"]
     assert problem["code"] == "no_times"
     assert problem["text"].startswith("This video does not say")
+    Video.objects.filter(pk=done.pk).update(remarks=["damaged"])
+    (remark,) = client.get(f"/api/videos/{done.pk}", headers={"Accept-Language": "ko"}).json()["remarks"]
+    assert remark["text"].startswith("Parts of this film")
 
 
 @pytest.mark.django_db(transaction=True)
