@@ -54,7 +54,6 @@ class _Kept:
     """One detector and one person finder per process, and when better ones were last looked for."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.detector: Detector | None = None
         self.finder: PersonFinder | None = None
         self.on_fallback = {"detector": True, "finder": True}  # Whether what serves may be replaced by better.
@@ -69,6 +68,7 @@ class _Kept:
 
 
 _kept = _Kept()
+_lock = threading.Lock()  # Of whatever `_kept` is: who waits for it while that is replaced goes on with the new one.
 
 
 def get_detector(*, leads: bool = True) -> Detector:
@@ -78,7 +78,7 @@ def get_detector(*, leads: bool = True) -> Detector:
 
     Raises WeightsError where not even Omil's own model runs; it may be asked again.
     """
-    with _kept.lock:
+    with _lock:
         if _kept.detector is None:
             _kept.is_time("detector")
             _kept.detector = _first_detector(leads=leads)
@@ -92,7 +92,7 @@ def get_person_finder() -> PersonFinder | None:
 
     Ask again for every frame: it costs nothing, and better weights may come later.
     """
-    with _kept.lock:
+    with _lock:
         if _kept.is_time("finder"):
             if (found := _usable()) and (finder := _finder(found)):
                 _kept.finder, _kept.on_fallback["finder"] = finder, False
@@ -104,7 +104,7 @@ def get_person_finder() -> PersonFinder | None:
 def forget() -> None:
     """Drop what this process keeps, as after a change of settings."""
     global _kept
-    with _kept.lock:  # Whoever is just loading a model keeps it where it is dropped.
+    with _lock:  # Whoever is just loading a model keeps it where it is dropped.
         _kept = _Kept()
 
 
