@@ -59,7 +59,7 @@ def sweep(now: float) -> int:
         if int(folder.name) not in cameras:
             logger.info("camera %s is gone; the pictures of its visits are removed", folder.name)
             shutil.rmtree(folder, ignore_errors=True)
-    old = [path for path in _pictures() if path.stat().st_mtime < now - UNNAMED_S]
+    old = list(_pictures(before=now - UNNAMED_S))
     count = 0
     for first in range(0, len(old), BATCH):
         batch = old[first : first + BATCH]
@@ -74,13 +74,15 @@ def sweep(now: float) -> int:
 
 
 def _named(paths: Iterable[Path]) -> set[Path]:
-    """Those that are a visit's."""
-    ids = []
+    """Those that are a visit's. The row of an open one may not name its picture yet."""
+    of_visits: dict[UUID, Path] = {}
     for path in paths:
         with suppress(ValueError):
-            ids.append(UUID(path.stem))
-    root = Path(settings.MEDIA_ROOT)
-    return {root / picture for picture in Visit.objects.filter(pk__in=ids).values_list("picture", flat=True)}
+            of_visits[UUID(path.stem)] = path
+    root, named = Path(settings.MEDIA_ROOT), set()
+    for pk, picture, state in Visit.objects.filter(pk__in=of_visits).values_list("pk", "picture", "state"):
+        named.add(root / picture if state == Visit.State.ENDED else of_visits[pk])
+    return named
 
 
 def _fit(limit: int) -> int:
@@ -101,5 +103,9 @@ def _track_files() -> Iterator[Path]:
     yield from Path(settings.TRACKS_DIR).glob("*/*.jsonl")
 
 
-def _pictures() -> Iterator[Path]:
-    yield from (Path(settings.MEDIA_ROOT) / "visits").glob("*/*/*.jpg")
+def _pictures(before: float | None = None) -> Iterator[Path]:
+    """All, or those written before this time."""
+    for path in (Path(settings.MEDIA_ROOT) / "visits").glob("*/*/*.jpg"):
+        with suppress(FileNotFoundError):  # It goes just now.
+            if before is None or path.stat().st_mtime < before:
+                yield path

@@ -49,5 +49,13 @@ def test_a_picture_whose_row_is_gone_goes_unless_it_is_just_being_written(camera
     assert [path.exists() for path in (old, new, named, strange)] == [False, True, True, False]
 
 
+def test_a_picture_that_the_row_of_an_open_visit_does_not_name_yet_stays(camera_x: Camera) -> None:
+    """As after a change of masks, when the row is written only as the person goes."""
+    path = pictured(camera_x)
+    Visit.objects.update(state=Visit.State.PRESENT, picture="")
+    assert retention.sweep(NOW) == 0
+    assert path.exists()
+
+
 def test_without_any_picture_there_is_nothing_to_do() -> None:
     assert retention.sweep(NOW) == 0
