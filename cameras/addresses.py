@@ -105,14 +105,15 @@ def resolve(host: str, port: int, allowed: Allowed, *, timeout_s: float = RESOLV
 
 
 def _is_own(address: Address) -> bool:
-    """Whether this machine itself has this address: then only can a socket of ours be bound to it."""
+    """Whether this machine itself has this address: what is sent there then comes from it, too. Nothing is sent."""
     address = _meant(address)
-    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return ipaddress.ip_address(probe.getsockname()[0]) == address
+    except (OSError, ValueError):  # There is no way there, or no IPv6 at all.
+        return False
 
 
 def _is_in(address: Address, network: Network) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from cameras.pull.source import Fault, Picture, Settings
 
 LONGEST_PX = 1_920  # Of a picture that was too large.
+MOST_PIXELS = 50_000_000  # That are decoded: 150 MB.
 SOI, EOI = b"\xff\xd8\xff", b"\xff\xd9"
 PADDING = b"\0\r\n"
 
@@ -26,7 +27,7 @@ def fit(item: Picture, settings: Settings) -> bytes:
     from cameras import images, masks
 
     try:
-        images.size_of(jpeg.rstrip(PADDING), max_pixels=settings.max_pixels)  # Before it takes memory.
+        images.size_of(jpeg.rstrip(PADDING), max_pixels=max(MOST_PIXELS, settings.max_pixels))
         if must_mask:
             jpeg = masks.burn_jpeg(jpeg, settings.masks)
         if len(jpeg) > settings.max_bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,14 @@ def test_this_machine_is_refused_by_whatever_address_it_has(monkeypatch: pytest.
         resolve("127.0.0.1", 80, NOTHING)
     assert str(refusal.value.detail) == "127.0.0.1 (this machine)"
     assert resolve("192.0.2.1", 80, NOTHING)
+
+
+def test_a_machine_without_ipv6_takes_what_it_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnlyOld(socket.socket):
+        def __init__(self, family: int = -1, *more: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(97, "Address family not supported by protocol")
+            super().__init__(family, *more)
+
+    monkeypatch.setattr("cameras.addresses.socket.socket", OnlyOld)
+    assert resolve("2001:db8::1", 80, NOTHING)
