@@ -84,8 +84,10 @@ def appearances(going: QuerySet[Appearance], unit_id: int) -> int:
     rows = list(going.values_list("pk", "profile_id", "crop"))
     if not rows:
         return 0
-    Appearance.objects.filter(pk__in=[row[0] for row in rows]).delete()
-    empty_ones({row[1] for row in rows if row[1]})
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH]
+        Appearance.objects.filter(pk__in=[row[0] for row in batch]).delete()
+        empty_ones({row[1] for row in batch if row[1]})
     gallery.changed(unit_id)
     transaction.on_commit(partial(pictures.remove, [row[2] for row in rows]))
     return len(rows)
@@ -94,13 +96,15 @@ def appearances(going: QuerySet[Appearance], unit_id: int) -> int:
 def empty_ones(profile_ids: set[UUID]) -> None:
     """A profile without an appearance of which nobody wrote anything says nothing any more. Its questions become new
     people's, or rather: they go with it, as the face that they compare with has."""
-    for found in Profile.objects.filter(pk__in=profile_ids, appearances__isnull=True):
-        if found.is_anonymous:
-            waiting = Appearance.objects.filter(confirmation__candidate=found)
-            names = list(waiting.values_list("crop", flat=True))
-            waiting.delete()
-            transaction.on_commit(partial(pictures.remove, names))
-            found.delete()
+    empty = Profile.objects.filter(pk__in=profile_ids, appearances__isnull=True)
+    going = [found.pk for found in empty if found.is_anonymous]
+    if not going:
+        return
+    waiting = Appearance.objects.filter(confirmation__candidate__in=going)
+    names = list(waiting.values_list("crop", flat=True))
+    Appearance.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).delete()
+    transaction.on_commit(partial(pictures.remove, names))
+    Profile.objects.filter(pk__in=going).delete()
 
 
 def expire(now: float) -> int:
